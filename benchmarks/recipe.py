@@ -1,0 +1,51 @@
+"""How good are the defaults? `gan_train DATA` as a user runs it, then `gan_eval`, for several seeds; and a sketch to beat.
+
+The sketch is the usual small GAN: hinge loss, spectral normalisation, batch 64, Adam 2e-3, average of G, width 16, no schedule; it trains for the
+same two minutes on MNIST, in the same run.
+
+usage: python benchmarks/recipe.py [--data digits mnist] [--seeds 0 1 2] [--keep FOLDER]
+"""
+import argparse, json, statistics, subprocess, sys, tempfile, time
+from pathlib import Path
+
+import torch
+from common import root, save
+from gan_course.all import *
+from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm as sn
+
+
+def sketch(seed, minutes):
+    torch.manual_seed(seed)
+    G = nn.Sequential(nn.Linear(64, 64*49, bias=False), nn.Unflatten(1, (64, 7, 7)), nn.BatchNorm2d(64), nn.ReLU(),
+                      nn.ConvTranspose2d(64, 32, 4, 2, 1, bias=False), nn.BatchNorm2d(32), nn.ReLU(), nn.ConvTranspose2d(32, 1, 4, 2, 1), nn.Tanh())
+    D = nn.Sequential(sn(nn.Conv2d(1, 16, 4, 2, 1)), nn.LeakyReLU(.2), sn(nn.Conv2d(16, 32, 4, 2, 1)), nn.LeakyReLU(.2),
+                      sn(nn.Conv2d(32, 64, 3, 2, 1)), nn.LeakyReLU(.2), nn.Flatten(), sn(nn.Linear(64*16, 1)), nn.Flatten(0))
+    train, test = [image_data('mnist', split=s) for s in ('train', 'test')]
+    t = GANTrainer(G, D, loss='hinge', lr=2e-3, z_dim=64, cbs=[EMA(.999)], seed=seed).fit(train, minutes=minutes)
+    return dict(seed=seed, steps=t.step, **score(t.sample(10_000), train, test))
+
+
+def default(data, seed, folder):
+    out = Path(folder)/f'{data}-{seed}'
+    start = time.time()
+    subprocess.run([sys.executable, '-m', 'gan_course.train', data, '--seed', str(seed), '--out', str(out)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wall = time.time() - start
+    r = json.loads(subprocess.run([sys.executable, '-m', 'gan_course.evaluate', str(out), '--json'], check=True, capture_output=True, text=True).stdout)
+    r['protocol'].pop('run')
+    steps = int((out/'history.csv').read_text().splitlines()[-1].split(',')[0])
+    return dict(seed=seed, steps=steps, wall_seconds=round(wall, 1), rarest_class=min(r['classes'].values()), **r)
+
+
+if __name__ == '__main__':
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument('--data', nargs='+', default=['digits', 'mnist']); p.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
+    p.add_argument('--keep', help='keep the run folders here')
+    a = p.parse_args()
+    runs, rivals = {d: [] for d in a.data}, []
+    with tempfile.TemporaryDirectory() as tmp:
+        for seed in a.seeds:
+            for data in a.data: runs[data].append(default(data, seed, a.keep or tmp)); print(data, seed, runs[data][-1]['percent_of_noise'], flush=True)
+            if 'mnist' in a.data: rivals.append(sketch(seed, 2.)); print('sketch', seed, rivals[-1]['percent_of_noise'], flush=True)
+    spread = lambda rs: dict(median_percent_of_noise=round(statistics.median(r['percent_of_noise'] for r in rs), 3), lowest=round(min(r['percent_of_noise'] for r in rs), 3), highest=round(max(r['percent_of_noise'] for r in rs), 3)) if rs else None
+    save('recipe', summary={**{d: spread(r) for d, r in runs.items()}, 'mnist_sketch': spread(rivals)}, runs=runs, mnist_sketch=rivals)

@@ -1,0 +1,77 @@
+"The wheel and the source archive build, and the commands run from the wheel in another environment, with fastcore 2."
+import os, site, subprocess, sys, tarfile, zipfile
+from pathlib import Path
+
+import pytest
+
+root = Path(__file__).resolve().parent.parent
+
+
+def sh(*argv, **kw):
+    r = subprocess.run([str(a) for a in argv], capture_output=True, text=True, **kw)
+    assert r.returncode == 0, f'{argv}\n{r.stdout[-2000:]}\n{r.stderr[-3000:]}'
+    return r.stdout
+
+
+@pytest.fixture(scope='module')
+def dist(tmp_path_factory):
+    d = tmp_path_factory.mktemp('dist')
+    # From a copy of the files that git knows: what happens to lie around in the working tree must not make a build succeed
+    files = subprocess.run(['git', 'ls-files', '-z'], cwd=root, capture_output=True, text=True).stdout.split('\0')
+    for f in filter(None, files):
+        if not (root/f).is_file(): continue
+        (d/'src'/f).parent.mkdir(parents=True, exist_ok=True); (d/'src'/f).write_bytes((root/f).read_bytes())
+    sh(sys.executable, '-m', 'build', '--outdir', d/'out', d/'src')
+    return d/'out'
+
+
+def test_archives_hold_what_they_should(dist):
+    wheel, sdist = next(dist.glob('*.whl')), next(dist.glob('*.tar.gz'))
+    names = zipfile.ZipFile(wheel).namelist()
+    for module in ('core', 'objectives', 'training', 'data', 'networks', 'evaluation', 'commands', 'train', 'sample', 'evaluate', 'all', '_modidx'): assert f'gan_course/{module}.py' in names
+    assert any(n.startswith('gan_course/results/') and n.endswith('.json') for n in names)
+    assert not any(n.startswith(('tests', 'nbs', 'benchmarks')) for n in names)
+    inside = tarfile.open(sdist).getnames()
+    assert any(n.endswith('/settings.ini') for n in inside) and any(n.endswith('/LICENSE') for n in inside)
+
+
+def test_wheel_in_a_clean_environment_with_fastcore_2(dist, tmp_path):
+    env = tmp_path/'env'
+    sh(sys.executable, '-m', 'venv', env)
+    python = env/'bin'/'python'
+    sh(python, '-m', 'pip', 'install', '-q', '--no-deps', next(dist.glob('*.whl')), 'fastcore>=2,<3')
+    # torch is 5 GB: it and the other libraries are borrowed from this environment, behind the new one's own packages
+    here = next(p for p in site.getsitepackages() if (Path(p)/'torch').is_dir())
+    own = Path(sh(python, '-c', 'import site; print(site.getsitepackages()[0])').strip())
+    (own/'borrowed.pth').write_text(here + '\n')
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(('PYTHON', 'VIRTUAL_ENV'))}
+    where = sh(python, '-c', 'import fastcore, gan_course; print(fastcore.__version__, gan_course.__file__)', cwd=tmp_path, env=clean).split()
+    assert where[0].startswith('2.') and str(env) in where[1], where
+    bin = env/'bin'
+    sh(bin/'gan_train', 'digits', '--steps', '30', '--device', 'cpu', cwd=tmp_path, env=clean)
+    assert (tmp_path/'runs'/'digits'/'samples'/'step_000030.png').exists()
+    sh(bin/'gan_sample', 'runs/digits', '--n', '16', cwd=tmp_path, env=clean)
+    assert (tmp_path/'samples.png').exists()
+    assert '"frechet_distance"' in sh(bin/'gan_eval', 'runs/digits', '--n', '100', '--json', '--device', 'cpu', cwd=tmp_path, env=clean)
+    for name, module in (('gan_train', 'train'), ('gan_sample', 'sample'), ('gan_eval', 'evaluate')):
+        text = sh(bin/name, '--help', cwd=tmp_path, env=clean)
+        assert text == sh(python, '-m', f'gan_course.{module}', '--help', cwd=tmp_path, env=clean)
+    r = subprocess.run([bin/'gan_train', 'digitz'], capture_output=True, text=True, cwd=tmp_path, env=clean)
+    assert (r.returncode, r.stderr) == (1, "gan_train: unknown data set 'digitz'; known: digits, mnist, fashion_mnist, cifar10. Did you mean 'digits'?\n")
+
+
+def test_every_dependency_is_declared():
+    "What the package imports is in requirements, so that a clean install has it."
+    import ast
+    from configparser import ConfigParser
+    c = ConfigParser(delimiters=['=']); c.read(root/'settings.ini')
+    declared = {r.split('>')[0].split('<')[0].split('=')[0] for r in c['DEFAULT']['requirements'].split()}
+    names = {'PIL': 'pillow', 'sklearn': 'scikit-learn'}
+    used = set()
+    for f in (root/'gan_course').glob('*.py'):
+        if f.name == '_modidx.py': continue
+        for node in ast.walk(ast.parse(f.read_text())):
+            if isinstance(node, ast.Import): used |= {a.name.split('.')[0] for a in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level: used.add(node.module.split('.')[0])
+    missing = {names.get(u, u) for u in used} - declared - set(sys.stdlib_module_names) - {'gan_course'}
+    assert not missing, missing

@@ -1,0 +1,135 @@
+"The house is in order: README, modules, pages, results and metadata agree with each other."
+import ast, json, os, re, subprocess, sys
+from pathlib import Path
+
+import pytest
+
+root = Path(__file__).resolve().parent.parent
+pages = sorted(p for p in (root/'nbs').rglob('*.ipynb') if '.ipynb_checkpoints' not in p.parts)
+layers = ['core', 'objectives', 'training', 'data', 'networks', 'evaluation', 'commands', 'train', 'sample', 'evaluate', 'all']
+
+
+def test_readme_is_made_from_index():
+    r = subprocess.run([sys.executable, root/'tools'/'readme.py', '--check'], capture_output=True, text=True)
+    assert r.returncode == 0, r.stderr
+
+
+def test_readme_check_notices_a_difference(tmp_path):
+    for f in ('tools/readme.py', 'nbs/index.ipynb', 'README.md'):
+        (tmp_path/f).parent.mkdir(parents=True, exist_ok=True); (tmp_path/f).write_bytes((root/f).read_bytes())
+    (tmp_path/'README.md').write_text((tmp_path/'README.md').read_text() + 'more\n')
+    assert subprocess.run([sys.executable, tmp_path/'tools'/'readme.py', '--check'], capture_output=True).returncode == 1
+
+
+def imports(module):
+    "Modules of the package that `module` imports, anywhere in its code."
+    found = set()
+    for node in ast.walk(ast.parse((root/'gan_course'/f'{module}.py').read_text())):
+        if isinstance(node, ast.ImportFrom):
+            if node.level: found |= {node.module.split('.')[0]} if node.module else {a.name for a in node.names}
+            elif node.module and node.module.startswith('gan_course.'): found.add(node.module.split('.')[1])
+        elif isinstance(node, ast.Import): found |= {a.name.split('.')[1] for a in node.names if a.name.startswith('gan_course.')}
+    return found & set(layers)
+
+
+@pytest.mark.parametrize('module', layers)
+def test_modules_import_only_those_above(module):
+    assert imports(module) <= set(layers[:layers.index(module)])
+    if module == 'training': assert imports(module) == {'core', 'objectives'}
+
+
+def test_every_module_is_known_here():
+    assert {p.stem for p in (root/'gan_course').glob('*.py')} - {'__init__', '_modidx'} == set(layers)
+
+
+@pytest.mark.parametrize('module', layers)
+def test_module_imports_alone(module, tmp_path):
+    "No exported code leans on something that only its page imports."
+    code = f'import gan_course.{module} as m, builtins, types\n' + '''
+import dis
+def names(code):
+    for i in dis.get_instructions(code):
+        if i.opname in ("LOAD_GLOBAL", "LOAD_NAME"): yield i.argval
+    for c in code.co_consts:
+        if isinstance(c, types.CodeType): yield from names(c)
+missing = {n for n in names(compile(open(m.__file__).read(), "m", "exec")) if not hasattr(m, n) and not hasattr(builtins, n)}
+print(sorted(missing - {"__file__"}))'''
+    out = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, cwd=tmp_path)
+    allowed = {'cls', 'self'}
+    assert out.returncode == 0, out.stderr
+    local = set(ast.literal_eval(out.stdout))
+    assert not local - class_level_names(module), local
+
+
+def class_level_names(module):
+    "Names that are looked up in a class body while it is made (fields, methods)."
+    found = set()
+    for node in ast.walk(ast.parse((root/'gan_course'/f'{module}.py').read_text())):
+        if isinstance(node, ast.ClassDef): found |= {n.id for b in node.body for n in ast.walk(b) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)} | {n.name for n in node.body if hasattr(n, 'name')}
+    return found | {'__module__', '__qualname__', '__name__', '__annotations__', '__conditional_annotations__', '__classdict__', '__static_attributes__', '__firstlineno__'}
+
+
+def source(cell): return ''.join(cell['source'])
+
+
+@pytest.mark.parametrize('page', pages, ids=lambda p: p.stem)
+def test_page_is_finished(page):
+    cells = json.loads(page.read_text())['cells']
+    code = [c for c in cells if c['cell_type'] == 'code' and source(c).strip()]
+    assert page.stat().st_size < 2**20
+    assert source(cells[0]).startswith('# ') and '\n> ' in source(cells[0]), 'title and promise'
+    assert not any(o['output_type'] == 'error' for c in code for o in c['outputs'])
+    assert not any(re.search(r'#\|\s*(eval:\s*false|notest|slow)', source(c)) for c in code), 'a cell is skipped'
+    assert not any(o['output_type'] == 'stream' and re.search(r'\d+%\|', ''.join(o['text'])) for c in code for o in c['outputs']), 'a progress bar'
+    drawn = [c for c in code if any('image/png' in o.get('data', {}) for o in c['outputs'])]
+    without = [source(c)[:60] for c in drawn if 'fig-alt' not in source(c)]
+    assert not without, without
+    shows = [c for c in code if not re.search(r'#\|\s*(export|default_exp|hide)', source(c)) and not any(c['outputs']) and re.search(r'^\s*(show_images|plot_history)\(', source(c), re.M)]
+    assert not shows, 'a figure without its output: the page was not run'
+
+
+@pytest.mark.parametrize('page', pages, ids=lambda p: p.stem)
+def test_links_between_pages(page):
+    for cell in json.loads(page.read_text())['cells']:
+        if cell['cell_type'] != 'markdown': continue
+        for target in re.findall(r'\]\((?!https?:|#)([^)#]+)', source(cell)): assert (page.parent/target).exists(), (page.name, target)
+
+
+def test_sidebar_lists_every_page():
+    listed = set(re.findall(r'- ([\w/]+\.ipynb)', (root/'nbs'/'sidebar.yml').read_text()))
+    assert listed == {str(p.relative_to(root/'nbs')) for p in pages}
+
+
+def test_site_is_built_from_the_top_level_quarto_yml():
+    import yaml
+    inner = yaml.safe_load((root/'nbs'/'_quarto.yml').read_text())
+    assert inner['metadata-files'] == ['../_quarto.yml', 'nbdev.yml', 'sidebar.yml'] and inner['project'] == {'type': 'website'}
+    outer = yaml.safe_load((root/'_quarto.yml').read_text())
+    assert outer['format']['html']['html-math-method'] == 'mathml' and 'website' in outer
+    for entry in outer['website']['navbar']['left']: assert (root/'nbs'/entry['href']).exists()
+    assert yaml.safe_load((root/'nbs'/'nbdev.yml').read_text())['website']['title'] == 'gan_course'
+
+
+def test_workflows_parse_and_do_what_they_promise():
+    import yaml
+    test, docs = [yaml.safe_load((root/'.github'/'workflows'/f).read_text()) for f in ('test.yml', 'docs.yml')]
+    on = test[True]         # YAML reads the key `on` as true
+    assert 'pull_request' in on and on['schedule'] and test['jobs']['test']['steps'][-1]['run'] == 'bash .ci/run'
+    assert any('quarto render' in s.get('run', '') for s in docs['jobs']['build']['steps']) and 'deploy-pages' in str(docs['jobs']['publish'])
+
+
+def test_results_say_how_they_were_made():
+    results = sorted((root/'gan_course'/'results').glob('*.json'))
+    assert results
+    for f in results:
+        r = json.loads(f.read_text())
+        assert {'command', 'hardware', 'date', 'versions'} <= set(r), f
+        script = re.search(r'benchmarks/\w+\.py', r['command'])
+        assert script and (root/script[0]).exists(), f
+        assert script[0].split('/')[1] in (root/'benchmarks'/'all').read_text(), f
+
+
+def test_versions_agree():
+    import gan_course
+    assert f'version = {gan_course.__version__}\n' in (root/'settings.ini').read_text()
+    assert f'## {gan_course.__version__}' in (root/'CHANGELOG.md').read_text()

@@ -1,0 +1,34 @@
+"""Run pages from top to bottom in a fresh kernel and store their outputs; progress bars are left out.
+
+usage: python tools/run_pages.py [nbs/…/page.ipynb …]        no argument: every page
+"""
+import re, sys, time
+from pathlib import Path
+
+import nbformat
+from nbconvert.preprocessors import ExecutePreprocessor
+
+root = Path(__file__).resolve().parent.parent
+
+
+def keep(output):
+    "Progress bars, as widgets or as text, and the warnings that belong to them say nothing to a reader."
+    if 'application/vnd.jupyter.widget-view+json' in output.get('data', {}): return False
+    if output.output_type == 'stream' and output.name == 'stderr': return not re.search(r'\d+%\||it/s|s/it|IProgress|\|\s*\d+/\d+', output.text)
+    return True
+
+
+def run(path):
+    nb = nbformat.read(path, as_version=4)
+    start = time.time()
+    ExecutePreprocessor(timeout=1800, kernel_name='python3').preprocess(nb, {'metadata': {'path': str(path.parent)}})
+    for cell in nb.cells:
+        if cell.cell_type == 'code': cell.outputs = [o for o in cell.outputs if keep(o)]
+    nb.metadata.pop('widgets', None)   # the state of the bars that were left out
+    nbformat.write(nb, path)
+    print(f'{path.relative_to(root)}: {time.time() - start:.0f} s, {path.stat().st_size//1024} KB', flush=True)
+
+
+if __name__ == '__main__':
+    pages = [Path(p).resolve() for p in sys.argv[1:]] or sorted(p for p in (root/'nbs').rglob('*.ipynb') if '.ipynb_checkpoints' not in p.parts)
+    for page in pages: run(page)
