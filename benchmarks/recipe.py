@@ -3,12 +3,15 @@
 The sketch is the usual small GAN: hinge loss, spectral normalisation, batch 64, Adam 2e-3, average of G, width 16, no schedule; it trains for the
 same two minutes on MNIST, in the same run.
 
+The first 80 samples of the first seed, not selected, become nbs/images/DATA.png.
+
 usage: python benchmarks/recipe.py [--data digits mnist] [--seeds 0 1 2] [--keep FOLDER]
 """
 import argparse, json, statistics, subprocess, sys, tempfile, time
 from pathlib import Path
 
 import torch
+from PIL import Image
 from common import root, save
 from gan_course.all import *
 from torch import nn
@@ -33,6 +36,11 @@ def default(data, seed, folder):
     wall = time.time() - start
     r = json.loads(subprocess.run([sys.executable, '-m', 'gan_course.evaluate', str(out), '--json'], check=True, capture_output=True, text=True).stdout)
     r['protocol'].pop('run')
+    if not (Path(folder)/f'{data}.png').exists():
+        G, config = load_generator(out)
+        grid = Image.fromarray(image_grid(sample_from(G, config['z_dim'], 80), ncol=20))
+        grid.save(Path(folder)/f'{data}.png')
+        grid.resize((2*grid.width, 2*grid.height), Image.Resampling.NEAREST).save(root/'nbs'/'images'/f'{data}.png')
     steps = int((out/'history.csv').read_text().splitlines()[-1].split(',')[0])
     return dict(seed=seed, steps=steps, wall_seconds=round(wall, 1), rarest_class=min(r['classes'].values()), **r)
 

@@ -43,6 +43,7 @@ class ImageBatches:
         return f'{self.name}: {len(self.images)} images {c}×{h}×{w}, {len(self.classes)} classes, {len(self)} batches of {self.batch_size} on {self.device}'
 
     def __iter__(self):
+        if self.position >= len(self): self.round, self.position = self.round + 1, 0    # the last iteration was left after its last batch
         # One seed for each (seed, round), far apart for neighbouring seeds
         order = torch.randperm(len(self.images), generator=torch.Generator().manual_seed(self.seed*1_000_003 + self.round)).to(self.device)
         while self.position < len(self):

@@ -312,13 +312,14 @@ def batches(self:GANTrainer,
     data # iterable of batches, or of (batch, label, …)
 ):
     "Real batches on the device, without end."
-    while True:
-        empty = True
+    empty = 0
+    while empty < 2:   # a loader that resumes at the very end of a round gives nothing once
+        empty += 1
         for batch in data:
-            empty = False
+            empty = 0
             real = (batch[0] if isinstance(batch, (tuple, list)) else batch).to(self.device, non_blocking=True)
             yield real.contiguous(memory_format=torch.channels_last) if self.channels_last and real.dim() == 4 else real
-        if empty: raise UserError('the data gives no batch (any more): pass something that can be iterated again and again, with at least one batch')
+    raise UserError('the data gives no batch (any more): pass something that can be iterated again and again, with at least one batch')
 
 # %% ../nbs/1_foundations/03_training.ipynb #b8205246
 @patch
