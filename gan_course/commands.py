@@ -43,7 +43,7 @@ def command(
                     return 1
                 except OSError as e: return stop(f'{e.strerror or e}: {e.filename}' if e.filename else e)
                 except (MemoryError, RuntimeError) as e:
-                    if not (isinstance(e, MemoryError) or 'out of memory' in str(e) or 'not enough memory' in str(e)): raise
+                    if not (isinstance(e, MemoryError) or any(part in str(e) for part in ('out of memory', 'not enough memory', 'allocate memory'))): raise
                     return stop('not enough memory: use a smaller --batch_size, --n or --size')
         return main
     return deco

@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['builders', 'UserError', 'pick', 'check_number', 'get_device', 'set_seed', 'write_atomic', 'save_tensors',
-           'load_tensors', 'save_json', 'load_json', 'register', 'build', 'ring', 'two_bumps', 'to_uint8', 'image_grid',
-           'show_images', 'plot_history']
+           'load_tensors', 'save_json', 'load_json', 'measured', 'register', 'build', 'ring', 'two_bumps', 'to_uint8',
+           'image_grid', 'show_images', 'plot_history']
 
-# %% ../nbs/api/core.ipynb #66a1b7ae
+# %% ../nbs/api/core.ipynb #f6eca8a9
 import difflib, functools, inspect, json, math, os, random, tempfile, zlib
+from importlib.resources import files
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -138,6 +139,14 @@ def load_json(path):
     try: return json.loads(path.read_text(encoding='utf-8'))
     except ValueError as e: raise UserError(f'{path} is damaged: not JSON ({e})') from e
 
+# %% ../nbs/api/core.ipynb #55ce5461
+def measured(
+    name:str # of the benchmark
+) -> dict:   # what it recorded, with 'command', 'hardware', 'versions' and 'date'
+    "The record in gan_course/results that `benchmarks/NAME.py` left."
+    found = {p.name.removesuffix('.json'): p for p in files('gan_course').joinpath('results').iterdir() if p.name.endswith('.json')}
+    return json.loads(pick(name, found, 'measurement').read_text())
+
 # %% ../nbs/api/core.ipynb #d9927885
 builders = {}
 
@@ -163,7 +172,8 @@ def build(
     try:
         config = dict(config)
         name, shape = config.pop('arch'), tuple(int(o) for o in config.pop('shape'))
-    except (KeyError, TypeError, ValueError): raise UserError("a network's config needs 'arch' and 'shape'") from None
+        channels, height, width = shape
+    except (KeyError, TypeError, ValueError): raise UserError("a network's config needs 'arch' and a 'shape' of three numbers") from None
     try: return pick(name, builders, 'architecture')(shape, **config)
     except TypeError as e: raise UserError(f'architecture {name!r} does not take these options: {e}') from e
 

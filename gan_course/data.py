@@ -125,12 +125,11 @@ def _open(path):
             return ImageOps.exif_transpose(image)
     except Exception as e: raise UserError(f'{path} is damaged or not a picture ({e}): repair or remove it') from e
 
-def _is_grey(image): return image.mode in ('1', 'L', 'LA', 'I', 'I;16', 'F')
+def _is_grey(image): return image.mode in ('1', 'L', 'LA', 'I', 'I;16')
 
 def _convert(image, channels, size):
-    if image.mode in ('I', 'I;16', 'F'):   # 16 bits: PIL would clip rather than scale
-        values = np.asarray(image, dtype=np.float32)
-        image = Image.fromarray((values/max(values.max(), 1)*255).astype(np.uint8) if values.max() > 255 else values.astype(np.uint8))
+    if image.mode in ('I', 'I;16'):   # a PNG of 16 bits: PIL would clip rather than scale
+        image = Image.fromarray((np.asarray(image, dtype=np.float32)/257).round().astype(np.uint8))
     if 'A' in image.getbands() or 'transparency' in image.info:
         image = image.convert('RGBA'); image = Image.alpha_composite(Image.new('RGBA', image.size, 'white'), image)
     image = ImageOps.fit(image.convert('L' if channels == 1 else 'RGB'), (size, size), Image.Resampling.LANCZOS)
@@ -150,6 +149,9 @@ def _folder(path, split, size):
     channels = 1 if set(modes) == {'grey'} else 3
     size = size or (28 if set(sizes) == {(28, 28)} else 32)
     notes = []
+    ignored = sum(len(_pictures(d)) for d in path.iterdir() if d.is_dir()) if flat else 0
+    if ignored: notes.append(f'{len(flat)} pictures at the top, so the {ignored} in folders below are left out')
+    if len(files) < 20 and split == 'test': notes.append(f'only {len(files)} pictures: none are held out, and the test split is the training pictures')
     if len(modes) > 1: notes.append(f'{len(modes["grey"])} grey and {len(modes["colour"])} colour pictures: all as colour')
     if set(sizes) != {(size, size)}:
         (w0, h0), (w1, h1) = min(sizes), max(sizes)

@@ -122,6 +122,7 @@ def score(
     "Fréchet distance of samples to the real test split, between floor and ceiling, and the share of each class, with the protocol."
     if tuple(samples.shape[1:]) != train.shape: raise UserError(f'samples are {tuple(samples.shape[1:])}, but {train.name} is {train.shape}: compare equal sizes and channels')
     net, about = classifier or classifier_for(train, test)
+    if samples.is_floating_point() and not torch.isfinite(samples).all(): raise UserError('the samples have NaN or infinite values: this generator is broken')
     n, rng = len(samples), torch.Generator().manual_seed(0)
     feats, probs = net.look(to_uint8(samples))   # as bytes, like the real ones: what a viewer would see
     reference = net.look(test.images)[0]
@@ -143,5 +144,5 @@ def report(
     if r['classes']:
         low = min(r['classes'], key=r['classes'].get)
         lines += ['classes           ' + '  '.join(f'{k} {100*v:.1f} %' for k, v in r['classes'].items()), f"rarest            {low}: {100*r['classes'][low]:.1f} %"]
-    return '\n'.join(lines + [f"protocol          {p['samples']} samples against {p['references']} images of {p['data']}'s {p['split']} split; "
+    return '\n'.join(lines + [f"protocol          {p['samples']} samples (floor: {p['floor_samples']} train images) against {p['references']} images of {p['data']}'s {p['split']} split, {p['image'][1]} pixels; "
                               f"extractor {p['extractor']}, accuracy {100*p['extractor_accuracy']:.1f} %"])

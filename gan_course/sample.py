@@ -51,7 +51,7 @@ def main(argv=None):
     n, seed = check_number(a.n, '--n', 1, 1e6, whole=True), check_number(a.seed, '--seed', 0, 2**32 - 1, whole=True)
     write, device = _writer(a.out), get_device(a.device)
     G, config = load_generator(find_run(a.run), device=device)
-    write(to_uint8(sample_from(G, config['z_dim'], n, seed)))
+    write(sample_from(G, config['z_dim'], n, seed, as_uint8=True))
     print(f'{n} samples of {a.run} with seed {seed}: {a.out}')
 
 # %% ../nbs/api/sample.ipynb #1608fef0

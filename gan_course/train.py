@@ -18,8 +18,8 @@ from .data import *
 from .networks import *
 from .commands import *
 
-# %% ../nbs/api/train.ipynb #1b385ac7
-recipe = dict(lr=4e-3, batch_size=64, ema=.99, decay_start=.4)
+# %% ../nbs/api/train.ipynb #3316b04c
+recipe = dict(lr=4e-3, batch_size=64, ema=.99, decay_start=.4, few=10_000, d_lr_few=.1)
 minutes_for = {'digits': 1.5, 'mnist': 2., 'fashion_mnist': 3., 'cifar10': 15.}   # a folder: 5
 
 # %% ../nbs/api/train.ipynb #9d4b97f2
@@ -30,7 +30,8 @@ def _check_new(out):
     "Raise unless a new run may be written to `out`."
     if not out.exists(): return
     if not out.is_dir(): raise UserError(f'--out {out} is a file; give a folder')
-    if (out/'state').exists(): raise UserError(f'{out} holds a run already: go on with it by --resume, or choose another folder, such as --out {_free_name(out)}')
+    if (out/'state'/'checkpoint.safetensors').exists(): raise UserError(f'{out} holds a run already: go on with it by --resume, or choose another folder, such as --out {_free_name(out)}')
+    if (out/'generator.safetensors').exists(): raise UserError(f'{out} holds a trained generator without its training state, which cannot be resumed; choose another folder, such as --out {_free_name(out)}')
     if any(out.iterdir()) and not (out/'config.json').exists(): raise UserError(f'{out} is not empty and not a run folder; choose another --out')
 
 def _check_numbers(a):
@@ -64,11 +65,13 @@ def _new(a, out):
     minutes = a.minutes
     if a.steps is None and minutes is None: minutes = minutes_for.get(a.data, 5.)*(1 if device.type == 'cpu' else 3)
     lr = a.lr or (recipe['lr'] if penalty is None else recipe['lr']/2)
+    d_lr = recipe['d_lr_few']*lr if a.lr is None and penalty is None and len(data.images) < recipe['few'] else lr
     notes = dict(data=dict(name=a.data if a.data in named_sets else str(Path(a.data).resolve()), size=data.shape[-1], limit=a.limit, classes=data.classes),
                  batch_size=data.batch_size, ema=recipe['ema'], decay_start=recipe['decay_start'], plan=dict(steps=a.steps, minutes=minutes), finished=False,
                  versions=dict(gan_course=gan_course.__version__, torch=torch.__version__, python=platform.python_version()))
-    trainer = GANTrainer(G, D, loss=loss, penalty=penalty or 'none', gamma=a.gamma, lr=lr, device=device, precision=a.precision or 'auto', seed=seed, cbs=_callbacks(notes, out))
+    trainer = GANTrainer(G, D, loss=loss, penalty=penalty or 'none', gamma=a.gamma, lr=lr, d_lr=d_lr, device=device, precision=a.precision or 'auto', seed=seed, cbs=_callbacks(notes, out))
     trainer.notes = notes
+    for left in out.rglob('.*.tmp'): left.unlink()     # of a run that was killed while it wrote its first checkpoint
     save_json(out/'config.json', trainer.config)
     return trainer, data
 
@@ -78,21 +81,24 @@ def _resumed(a, out):
     if not (out/'config.json').exists(): raise UserError(f'nothing to resume in {out}: no config.json')
     if not (out/'state'/'checkpoint.safetensors').exists(): raise UserError(f'nothing to resume in {out}: it has no checkpoint; leave --resume away to start again')
     config = load_json(out/'config.json')
-    try: notes, was = {k: config[k] for k in ('data', 'batch_size', 'ema', 'decay_start', 'plan', 'finished', 'versions')}, config['trainer']
+    try:
+        notes, was = {k: config[k] for k in ('data', 'batch_size', 'ema', 'decay_start', 'plan', 'finished', 'versions')}, config['trainer']
+        plan, name = {k: notes['plan'][k] for k in ('steps', 'minutes')}, notes['data']['name']
+        had = dict(arch=config['networks']['arch'], loss=was['loss'], penalty=was['penalty'], gamma=was['gamma'], seed=was['seed'],
+                   batch_size=notes['batch_size'], size=notes['data']['size'], limit=notes['data']['limit'])
     except (KeyError, TypeError): raise UserError(f'{out}/config.json is damaged: it lacks the settings of the run') from None
-    had = dict(arch=config['networks']['arch'], loss=was['loss'], penalty=was['penalty'], gamma=was['gamma'], lr=was['lr'], seed=was['seed'],
-               batch_size=notes['batch_size'], size=notes['data']['size'], limit=notes['data']['limit'])
-    for name, value in had.items():
-        if getattr(a, name) not in (None, value): raise UserError(f'{out} was trained with --{name} {value}, not {getattr(a, name)}: leave the option away to resume')
+    for option, value in had.items():
+        if getattr(a, option) not in (None, value): raise UserError(f'{out} was trained with --{option} {value}, not {getattr(a, option)}: leave the option away to resume')
     device = get_device(a.device or 'auto')
-    trainer = GANTrainer.load(out, cbs=_callbacks(notes, out), device=device, **({'precision': a.precision} if a.precision else {}))
+    changes = {k: v for k, v in (('precision', a.precision), ('lr', a.lr), ('d_lr', a.lr)) if v is not None}
+    trainer = GANTrainer.load(out, cbs=_callbacks(notes, out), device=device, **changes)
     trainer.notes = notes
-    plan = dict(steps=a.steps, minutes=a.minutes) if a.steps or a.minutes else notes['plan']
-    done = trainer.step if plan['steps'] else trainer.seconds/60
-    if done >= (plan['steps'] or plan['minutes']):
+    if a.steps or a.minutes: plan = dict(steps=a.steps, minutes=a.minutes)
+    if (trainer.step if plan['steps'] else trainer.seconds/60) >= (plan['steps'] or plan['minutes']):
         raise UserError(f'{out} is finished ({trainer.step} steps, {trainer.seconds/60:.1f} minutes): to go on, give a larger total, such as --steps {2*trainer.step}')
-    notes.update(plan=plan, finished=False)
-    data = image_data(notes['data']['name'], notes['batch_size'], notes['data']['size'], limit=notes['data']['limit'], device=device, seed=was['seed'])
+    if name not in named_sets and not Path(name).is_dir() and a.data and Path(a.data).is_dir(): name = str(Path(a.data).resolve())    # the pictures were moved
+    notes.update(plan=plan, finished=False, data={**notes['data'], 'name': name})
+    data = image_data(name, notes['batch_size'], notes['data']['size'], limit=notes['data']['limit'], device=device, seed=was['seed'])
     return trainer, data
 
 # %% ../nbs/api/train.ipynb #549e849e
@@ -105,10 +111,10 @@ def _parser():
     p.option('loss', help=f'{", ".join(losses)} (default: non_saturating)')
     p.option('penalty', help=f'{", ".join(penalties)}, none (default: gp for wasserstein, else none)')
     p.option('gamma', help="weight of the penalty (default: 1 for r1 and r1r2, 10 for gp)")
-    p.option('steps', help='train until this many steps are done; such a run can be repeated exactly')
+    p.option('steps', help='train until this many steps are done; on a CPU such a run can be repeated exactly')
     p.option('minutes', help='train until this many minutes are done (default: 1.5 for digits, 2 for mnist, 3 for fashion_mnist, 15 for cifar10, 5 for a folder; three times that on a GPU)')
     p.option('batch_size', help=f'images per step (default: {recipe["batch_size"]})')
-    p.option('lr', help=f'learning rate of both networks (default: {recipe["lr"]:g}, half of it with a penalty)')
+    p.option('lr', help=f'learning rate of both networks (default: {recipe["lr"]:g}, half of it with a penalty; for D a tenth on fewer than {recipe["few"]:,} images)')
     p.option('size', help='pixels: 28, 32 or 64 (default: as the images are; 28 or 32 for a folder)')
     p.option('limit', help='use only this many images')
     p.option('seed', help='of weights, noise and order (default: 0)')

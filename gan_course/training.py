@@ -63,7 +63,7 @@ def d_step(
     extra = None
     if penalty:
         # D's logits are at hand, and are used again; not those in half precision, though: the penalty differentiates twice
-        seen = {} if real_logits.dtype != real.dtype else dict(real_logits=real_logits, fake_logits=fake_logits)
+        seen = dict(real_logits=real_logits, fake_logits=fake_logits) if autocast is nullcontext else {}
         extra = penalty.compute(D, real, fake, penalty.weight if weight is None else weight, **seen)
         total = d_loss + extra
     opt.zero_grad(set_to_none=True)
@@ -71,21 +71,21 @@ def d_step(
     opt.step()
     return StepStats(d_loss.detach(), real_logits.detach().mean(), fake_logits.detach().mean(), None if extra is None else extra.detach())
 
-# %% ../nbs/1_foundations/03_training.ipynb #d014b04c
+# %% ../nbs/1_foundations/03_training.ipynb #60c0b595
 def g_step(
-    D:nn.Module,        # N×… → logits of shape N; not changed
+    D:nn.Module,        # N×… → logits of shape N; its weights are not changed
     opt,                # optimiser of G's weights
     fake,               # N×… samples of G, with their graph
     loss:Loss,          # its `.g` is used
     real=None,          # N×… real samples, for a loss that compares
     autocast=nullcontext # makes a context for mixed precision
 ) -> StepStats:
-    "Step 5 for G: let D judge the fakes, and update G once. D is not touched, and no gradient of its weights is computed."
+    "Step 5 for G: let D judge the fakes, and update G once. D's weights are not touched, and no gradient of them is computed."
     with frozen(D):
         real_logits = None
         with autocast():
             fake_logits = D(fake)
-            if loss.paired:
+            if getattr(loss, 'paired', True):      # an object of one's own may compare
                 with torch.no_grad(): real_logits = D(real).float()
         g_loss = loss.g(fake_logits.float(), real_logits)
         opt.zero_grad(set_to_none=True)
@@ -162,9 +162,12 @@ class History(Callback):
                 self.rows = [{k: int(v) if k == 'step' else read(v) for k, v in row.items()} for row in csv.DictReader(f) if int(row['step']) <= step]
         except (ValueError, KeyError, TypeError) as e: raise UserError(f'{path} is damaged ({e}): repair it, or remove it to resume without the old rows') from e
 
-# %% ../nbs/1_foundations/03_training.ipynb #82b6a7c2
+# %% ../nbs/1_foundations/03_training.ipynb #43bc8a97
 class TrainingDiverged(UserError):
     "The losses are no longer finite numbers."
+
+def _last_good(t):
+    return f' The last good checkpoint is in {t.run}.' if t.run and (Path(t.run)/'state'/'checkpoint.safetensors').exists() else ''
 
 class NaNGuard(Callback):
     "Stop with `TrainingDiverged` when a loss is NaN or infinite."
@@ -173,7 +176,7 @@ class NaNGuard(Callback):
     def check(self, t):
         bad = [name for name, v in (("D's loss", t.d_stats.loss), ("G's loss", t.g_stats.loss)) if not torch.isfinite(v)]
         if bad: raise TrainingDiverged(f'{" and ".join(bad)} became NaN or infinite within the {self.every} steps before step {t.step}. '
-            'Lower the learning rate, or hold D in check with a penalty (r1).' + (f' The last good checkpoint is in {t.run}.' if t.run else ''))
+            'Lower the learning rate, or hold D in check with a penalty (r1).' + _last_good(t))
     def after_step(self, t):
         if t.step % self.every == 0: self.check(t)
 
@@ -207,7 +210,8 @@ class Progress(Callback):
     def __init__(self, every:float=.2): # seconds between two updates
         self.every = every
     def before_fit(self, t):
-        self.bar = tqdm(total=t.last_step - t.step if t.last_step else round(t.last_second - t.seconds), unit='step' if t.last_step else 's', desc='training')
+        if t.last_step: self.bar = tqdm(total=t.last_step - t.step, unit='step', desc='training')
+        else: self.bar = tqdm(total=max(1, round(t.last_second - t.seconds)), desc='training', bar_format='{l_bar}{bar}| {n_fmt}/{total_fmt} s{postfix}')
         self.shown, self.start, self.due = 0, (t.step if t.last_step else t.seconds), 0
     def after_step(self, t):
         now = time.perf_counter()
@@ -235,6 +239,8 @@ class Checkpoint(Callback):
         if t.error is None and t.step: self.save(t)
     def save(self, t):
         NaNGuard().check(t)
+        nets = [t.G, t.D, t.generator]      # the losses were taken before the last update
+        if not all(torch.isfinite(p).all() for net in nets for p in net.parameters()): raise TrainingDiverged(f'weights became NaN or infinite by step {t.step}.{_last_good(t)}')
         t.save(self.run)
         self.due = time.perf_counter() + self.seconds   # counted from now: a slow disk must not mean saving all the time
 
@@ -272,16 +278,20 @@ class GANTrainer:
         if z_dim is None: raise UserError('how long is the noise? Pass z_dim=, or give G an attribute z_dim')
         self.z_dim = check_number(z_dim, 'z_dim', 1, 1e6, whole=True)
         self.precision = pick(precision, ['auto', 'fp32', 'bf16'], 'precision')
+        if self.precision == 'bf16' and self.device.type == 'mps': raise UserError("precision 'bf16' is for the CPU and CUDA; use fp32 on mps")
         half = self.precision == 'bf16' or (self.precision == 'auto' and self.device.type == 'cuda')
         self.autocast = partial(torch.autocast, self.device.type, torch.bfloat16) if half else nullcontext
         self.channels_last = self.device.type == 'cpu' if channels_last == 'auto' else channels_last
-        if self.channels_last: self.G, self.D = [net.to(memory_format=torch.channels_last) for net in (self.G, self.D)]
-        fused = self.device.type in ('cpu', 'cuda')
-        self.opt_g = torch.optim.Adam(self.G.parameters(), self.lr, betas=self.betas, fused=fused)
-        self.opt_d = torch.optim.Adam(self.D.parameters(), self.d_lr, betas=self.betas, fused=fused)
+        if self.channels_last:
+            for p in [*self.G.parameters(), *self.D.parameters()]:
+                if p.dim() == 4: p.data = p.data.contiguous(memory_format=torch.channels_last)
+        self.fused = self.device.type in ('cpu', 'cuda')      # one kernel for all weights, where torch has one
+        self.opt_g = torch.optim.Adam(self.G.parameters(), self.lr, betas=self.betas, fused=self.fused)
+        self.opt_d = torch.optim.Adam(self.D.parameters(), self.d_lr, betas=self.betas, fused=self.fused)
         self.seed = check_number(seed, 'seed', 0, 2**32 - 1, whole=True)
         self.rng = torch.Generator(self.device).manual_seed(self.seed)
-        self.step, self.seconds, self.last_step, self.last_second, self.run, self.data, self.error = 0, 0., None, None, None, None, None
+        self.step, self.seconds, self.last_step, self.last_second, self.run, self.error = 0, 0., None, None, None, None
+        self.data = self.data_state = self.torch_state = None
         self.d_stats = self.g_stats = None
         given = list(cbs)
         self.cbs = [c() for c in (NaNGuard, History) if not any(isinstance(o, c) for o in given)] + given
@@ -356,11 +366,13 @@ def plan(self:GANTrainer, data, steps=None, minutes=None):
     "Work out where this call of `fit` ends."
     if (steps is None) == (minutes is None): raise UserError('give either steps= or minutes=')
     self.error, self.stopped, self.data = None, False, data
+    for opt, lr in ((self.opt_g, self.lr), (self.opt_d, self.d_lr)):      # a schedule of an earlier run may have left it at 0
+        for group in opt.param_groups: group['lr'] = lr
     self.last_step = None if steps is None else self.step + check_number(steps, 'steps', 1, 1e9, whole=True)
     self.last_second = None if minutes is None else self.seconds + 60*check_number(minutes, 'minutes', 0, 1e6, above=True)
-    kept = getattr(self, 'data_state', None)
-    if kept is not None and hasattr(data, 'load_state_dict'): data.load_state_dict(kept)
-    self.data_state = None
+    if self.data_state is not None and hasattr(data, 'load_state_dict'): data.load_state_dict(self.data_state)
+    if self.torch_state is not None: torch.set_rng_state(self.torch_state)    # for dropout and the like; not before, since loading draws numbers too
+    self.data_state = self.torch_state = None
     self.hooks = {}
 
 @patch(as_prop=True)
@@ -399,7 +411,8 @@ def seeded_noise(
     seed:int=0        # of the noise
 ) -> torch.Tensor:    # n×z_dim on the CPU, so that a seed means the same on every device
     "Noise whose first rows do not depend on `n`."
-    rng = torch.Generator().manual_seed(check_number(seed, 'seed', 0, 2**32 - 1, whole=True))
+    # Scrambled, so that samples with seed 0 are not drawn from the very noise that training with seed 0 began with
+    rng = torch.Generator().manual_seed(check_number(seed, 'seed', 0, 2**32 - 1, whole=True) ^ 0x9E3779B9)
     # torch fills a tensor differently with its size, so it is asked for blocks of one size
     return torch.cat([torch.randn(64, z_dim, generator=rng) for _ in range(-(-n//64))])[:n]
 
@@ -413,14 +426,15 @@ def sample_from(
     z_dim:int,           # size of the noise
     n:int,               # how many
     seed:int=0,          # of the noise
-    batch_size:int=500   # how many at a time; does not change the samples
+    batch_size:int=500,  # how many at a time; does not change the samples
+    as_uint8:bool=False  # as bytes, which take a quarter of the memory; for images in [−1, 1]
 ) -> torch.Tensor:       # n×… on the CPU
     "Samples of `G` in evaluation mode."
     z = seeded_noise(check_number(n, 'n', 1, 1e8, whole=True), z_dim, seed)
     training, device = G.training, next(G.parameters()).device
     G.eval()
     try:
-        with torch.no_grad(): return torch.cat([G(b.to(device)).float().cpu() for b in z.split(batch_size)])
+        with torch.no_grad(): return torch.cat([(to_uint8 if as_uint8 else torch.Tensor.cpu)(G(b.to(device)).float()) for b in z.split(batch_size)])
     finally: G.train(training)
 
 @patch
@@ -465,7 +479,7 @@ def save(self:GANTrainer,
         flat, groups[name] = _flat_optimizer(opt, name)
         tensors.update(flat)
     for cb in self.cbs: tensors.update(_prefixed(f'cb.{type(cb).__name__}', cb.state()))
-    data_state = self.data.state_dict() if hasattr(self.data, 'state_dict') else None
+    data_state = self.data.state_dict() if hasattr(self.data, 'state_dict') else self.data_state
     save_json(run/'config.json', self.config)
     save_tensors(run/'generator.safetensors', self.generator.state_dict(), step=self.step)
     next(cb for cb in self.cbs if isinstance(cb, History)).save(run/'history.csv')
@@ -474,7 +488,7 @@ def save(self:GANTrainer,
 @patch(as_prop=True)
 def config(self:GANTrainer) -> dict:
     "What `load` needs to make this trainer again: names and numbers only."
-    return {'format': 1, 'networks': getattr(self.G, 'config', None), 'z_dim': self.z_dim,
+    return {'format': 1, 'ema': next((cb.decay for cb in self.cbs if isinstance(cb, EMA)), None), 'networks': getattr(self.G, 'config', None), 'z_dim': self.z_dim,
             'trainer': {'loss': getattr(self.loss, 'name', None), 'penalty': self.penalty.name if self.penalty else 'none', 'gamma': self.gamma,
                         'penalty_every': self.penalty_every, 'lr': self.lr, 'd_lr': self.d_lr, 'betas': list(self.betas),
                         'precision': self.precision, 'seed': self.seed},
@@ -497,7 +511,10 @@ def _fill(net, tensors, path):
 def _run_config(run):
     if not Path(run).is_dir(): raise UserError(f'no run folder {run}')
     config = load_json(Path(run)/'config.json')
-    if not isinstance(config, dict) or not {'trainer', 'z_dim'} <= set(config): raise UserError(f'{Path(run)/"config.json"} is damaged: no trainer in it')
+    path = Path(run)/'config.json'
+    if not isinstance(config, dict) or not {'trainer', 'z_dim', 'networks'} <= set(config) or not isinstance(config['trainer'], dict): raise UserError(f'{path} is damaged: no trainer in it')
+    if config.get('format') != 1: raise UserError(f'{path} has format {config.get("format")}, and this version of gan_course reads format 1')
+    check_number(config['z_dim'], f'z_dim in {path}', 1, 1e6, whole=True)
     return config
 
 def load_generator(
@@ -515,7 +532,7 @@ def load_generator(
 def load(cls:GANTrainer,
     run,              # a run folder
     G=None, D=None,   # the networks, if they are not from the registry
-    cbs=None,         # callbacks (default: `EMA` if the run had one)
+    cbs=None,         # callbacks (default: `EMA` if the run had one); others, such as `LinearDecay`, are for the caller to give again
     device='auto',
     **changes         # arguments of the trainer to override
 ):
@@ -523,19 +540,23 @@ def load(cls:GANTrainer,
     run, config = Path(run), _run_config(run)
     path = run/'state'/'checkpoint.safetensors'
     tensors, meta = load_tensors(path)
-    if cbs is None: cbs = [EMA()] if any(k.startswith('cb.EMA.') for k in tensors) else []
+    if cbs is None: cbs = [EMA(config['ema'])] if config.get('ema') is not None else []
     G, D = load_networks(config, G, D)
     options = {**config['trainer'], **changes}
     if options.get('loss') is None: raise UserError("this run's loss is not one of the named ones: pass loss= as when it was trained")
-    t = cls(G, D, **options, z_dim=config['z_dim'], cbs=cbs, device=device)
+    try: t = cls(G, D, **options, z_dim=config['z_dim'], cbs=cbs, device=device)
+    except TypeError as e: raise UserError(f'{run/"config.json"} is damaged: {e}') from e
     t.notes = {k: v for k, v in config.items() if k not in ('format', 'networks', 'z_dim', 'trainer')}
     _fill(t.G, _stripped('G', tensors), path); _fill(t.D, _stripped('D', tensors), path)
     for cb in t.cbs:
+        cb.setup(t)    # again: an average must start from the weights that were loaded
         if (kept := _stripped(f'cb.{type(cb).__name__}', tensors)): cb.load_state(kept)
         if isinstance(cb, History) and (run/'history.csv').is_file(): cb.load(run/'history.csv', meta['step'])
-    for name, opt in (('opt_g', t.opt_g), ('opt_d', t.opt_d)): _load_optimizer(opt, name, tensors, meta['groups'][name])
+    for name, opt in (('opt_g', t.opt_g), ('opt_d', t.opt_d)):
+        _load_optimizer(opt, name, tensors, meta['groups'][name])
+        for group in opt.param_groups: group.update(betas=t.betas, fused=t.fused)   # what was asked for now, on this device
     t.step, t.seconds, t.data_state, t.run = meta['step'], meta['seconds'], meta['data'], run
     if tensors['rng.noise'].shape == t.rng.get_state().shape: t.rng.set_state(tensors['rng.noise'])  # another device has another kind of state
-    torch.set_rng_state(tensors['rng.torch'])
+    t.torch_state = tensors['rng.torch']
     if 'rng.cuda' in tensors and t.device.type == 'cuda': torch.cuda.set_rng_state(tensors['rng.cuda'], t.device)
     return t

@@ -177,7 +177,11 @@ def test_pickle_is_not_run(call, run, tmp_path, name):
 
 
 @pytest.mark.parametrize('text', ['{"networks": ', '[]', '{}', '{"networks": {"arch": "os.system", "shape": [1, 28, 28]}, "z_dim": 64, "trainer": {}}',
-                                  '{"networks": {"arch": "dcgan"}, "z_dim": 64, "trainer": {}}', '{"networks": 3, "z_dim": 64, "trainer": {}}',
+                                  '{"networks": {"arch": "dcgan"}, "z_dim": 64, "trainer": {}}', '{"networks": null, "z_dim": 64, "trainer": {}}',
+                                  '{"format": 1, "networks": {"arch": "dcgan", "shape": [1, 28]}, "z_dim": 64, "trainer": {}}',
+                                  '{"format": 1, "networks": {"arch": "dcgan", "shape": [1, 28, 28]}, "z_dim": "many", "trainer": {}}',
+                                  '{"format": 7, "networks": {"arch": "dcgan", "shape": [1, 28, 28]}, "z_dim": 64, "trainer": {}}',
+                                  '{"format": 1, "networks": {"arch": "dcgan", "shape": [1, 28, 28], "width": 16}, "z_dim": 64, "trainer": {}}', '{"networks": 3, "z_dim": 64, "trainer": {}}',
                                   '{"networks": {"arch": "dcgan", "shape": [1, 28, 28], "width": "wide"}, "z_dim": 64, "trainer": {}}'])
 def test_damaged_config(call, run, text):
     (run/'config.json').write_text(text)
@@ -222,8 +226,37 @@ def test_no_network_and_no_data(tmp_path):
 
 
 def test_diverging_run_keeps_the_last_good_checkpoint(call, run):
-    before = (run/'state'/'checkpoint.safetensors').read_bytes()
-    from gan_course.all import GANTrainer, Checkpoint, EMA, TrainingDiverged
-    t = GANTrainer.load(run, cbs=[EMA(), Checkpoint(run, seconds=0.)], device='cpu')
-    with pytest.raises(TrainingDiverged, match='last good checkpoint'): t.fit([torch.full((8, 1, 28, 28), float('nan'))], steps=60)
-    assert (run/'state'/'checkpoint.safetensors').read_bytes() == before
+    from gan_course.all import GANTrainer, Callback, Checkpoint, EMA, TrainingDiverged
+    before = files(run)
+    broken = [torch.full((8, 1, 28, 28), float('nan'))]
+    t = GANTrainer.load(run, cbs=[EMA(.9), Checkpoint(run, seconds=1e9)], device='cpu')
+    with pytest.raises(TrainingDiverged, match='last good checkpoint'): t.fit(broken, steps=60)                     # seen by the guard
+    t = GANTrainer.load(run, cbs=[EMA(.9), Checkpoint(run, seconds=0.)], device='cpu')
+    with pytest.raises(TrainingDiverged, match='last good checkpoint'): t.fit(broken, steps=2)                      # seen when saving
+
+    class Overflow(Callback):
+        def after_step(self, t): next(t.G.parameters()).data.fill_(float('inf'))
+    t = GANTrainer.load(run, cbs=[EMA(.9), Overflow(), Checkpoint(run, seconds=0.)], device='cpu')
+    with pytest.raises(TrainingDiverged, match='weights'): t.fit([torch.zeros(8, 1, 28, 28)], steps=2)              # finite losses, broken weights
+    assert files(run) == before
+
+
+def test_generator_without_its_state_is_not_overwritten(call, run):
+    import shutil
+    shutil.rmtree(run/'state')
+    before = files(run)
+    fails(call('train', 'digits', '--steps', 4, '--out', run), 'without its training state')
+    assert files(run) == before
+
+
+def test_killed_before_the_first_checkpoint_may_start_again(call, run):
+    (run/'generator.safetensors').unlink(); (run/'state'/'checkpoint.safetensors').rename(run/'state'/'.checkpoint.safetensors.x.tmp')
+    fails(call('train', '--out', run, '--resume'), 'no checkpoint', 'leave --resume away')
+    assert call('train', 'digits', '--steps', 4, '--out', run, '--device', 'cpu')[0] == 0
+
+
+def test_stray_picture_above_class_folders_is_said(call, tmp_path):
+    for i in range(24): picture(tmp_path/'pics'/('cat' if i % 2 else 'dog')/f'{i}.png', size=(32, 32), seed=i)
+    for i in range(4): picture(tmp_path/'pics'/f'stray{i}.png', size=(32, 32), seed=i)
+    code, out, lines = call('train', tmp_path/'pics', '--steps', 2, '--batch_size', 2, '--device', 'cpu')
+    assert code == 0 and '24 in folders below are left out' in lines[0]
