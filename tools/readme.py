@@ -17,6 +17,8 @@ def readme():
     nb = nbformat.read(root/'nbs'/'index.ipynb', as_version=4)
     nb.cells = [c for c in nb.cells if not re.match(r'#\|\s*hide', c.source)]
     for c in nb.cells:
+        if '#| echo: false' in c.source:      # only what it printed, as on the site
+            c.cell_type, c.source = 'markdown', '```\n' + ''.join(o.get('text', '') for o in c.outputs).strip() + '\n```'
         c.source = re.sub(r'^#\|.*\n', '', c.source, flags=re.M)
         # A figure that a cell drew lives inside the notebook; the README shows the pictures that the prose names
         if c.cell_type == 'code': c.outputs = [o for o in c.outputs if 'image/png' not in o.get('data', {})]
