@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = []
 
-# %% ../nbs/api/all.ipynb #9053140c
+# %% ../nbs/api/all.ipynb #3cb9311b
 from . import core, objectives, training, data, networks, evaluation
 from .core import *
 from .objectives import *
@@ -14,4 +14,5 @@ from .data import *
 from .networks import *
 from .evaluation import *
 
+# %% ../nbs/api/all.ipynb #9053140c
 __all__ = [name for module in (core, objectives, training, data, networks, evaluation) for name in module.__all__]
