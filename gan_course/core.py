@@ -15,8 +15,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as safetensors_bytes
+from safetensors import SafetensorError
+from safetensors.torch import load as tensors_from_bytes, save as safetensors_bytes
 
 # %% ../nbs/api/core.ipynb #5c384dce
 class UserError(ValueError):
@@ -119,8 +119,10 @@ def load_tensors(
     path = Path(path)
     if not path.is_file(): raise UserError(f'{path} is missing')
     try:
-        with safe_open(path, 'pt') as f:
-            tensors, meta = {k: f.get_tensor(k) for k in f.keys()}, f.metadata() or {}
+        # Read in one go: a file that is opened twice by name may have been replaced in between, by a run that is still training
+        data = path.read_bytes()
+        tensors = tensors_from_bytes(data)
+        meta = json.loads(data[8:8 + int.from_bytes(data[:8], 'little')]).get('__metadata__', {})
         values = json.loads(meta['meta'])
     except (SafetensorError, KeyError, ValueError, OSError) as e:
         raise UserError(f'{path} is damaged or not a safetensors file written by gan_course (pickles are never loaded)') from e
