@@ -32,7 +32,8 @@ def sketch(seed, minutes):
 def default(data, seed, folder, name, *options):
     "The command as a user runs it, in a process of its own; a run that lies in `folder` already is scored again, not trained again."
     out, log = Path(folder)/f'{name}-{seed}', Path(folder)/f'{name}-{seed}.seconds'
-    if not log.exists():
+    reused = log.exists()
+    if not reused:
         start = time.time()
         subprocess.run([sys.executable, '-m', 'gan_course.train', data, '--seed', str(seed), '--out', str(out), *options], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         log.write_text(f'{time.time() - start:.1f}')
@@ -43,7 +44,7 @@ def default(data, seed, folder, name, *options):
         grid = Image.fromarray(image_grid(sample_from(G, config['z_dim'], 80), ncol=20))
         grid.resize((2*grid.width, 2*grid.height), Image.Resampling.NEAREST).save(root/'nbs'/'images'/f'{data}.png')
     steps = int((out/'history.csv').read_text().splitlines()[-1].split(',')[0])
-    return dict(seed=seed, steps=steps, wall_seconds=float(log.read_text()), **r)
+    return dict(seed=seed, reused=reused, steps=steps, wall_seconds=float(log.read_text()), **r)
 
 
 if __name__ == '__main__':
@@ -58,7 +59,7 @@ if __name__ == '__main__':
         runs = {name: [] for name in jobs}
         for seed in a.seeds:
             for name, job in jobs.items(): runs[name].append(job(seed)); print(name, seed, runs[name][-1]['percent_of_noise'], flush=True)
-    if a.keep: sys.argv = sys.argv[:1]      # where the folders were kept is nobody's business
+    if a.keep: sys.argv[sys.argv.index('--keep') + 1] = 'FOLDER'      # the path says nothing to others; that runs may have been reused does
     def spread(rs):
         values = [r['percent_of_noise'] for r in rs]
         return dict(median_percent_of_noise=round(statistics.median(values), 3), lowest=round(min(values), 3), highest=round(max(values), 3), rarest_class=min(min(r['classes'].values()) for r in rs))
