@@ -5,14 +5,15 @@
 # %% auto #0
 __all__ = []
 
-# %% ../nbs/api/all.ipynb #3cb9311b
-from . import core, objectives, training, data, networks, evaluation
+# %% ../nbs/api/all.ipynb #7a1aea80
+from . import core, animation, objectives, training, data, networks, evaluation
 from .core import *
+from .animation import *
 from .objectives import *
 from .training import *
 from .data import *
 from .networks import *
 from .evaluation import *
 
-# %% ../nbs/api/all.ipynb #9053140c
-__all__ = [name for module in (core, objectives, training, data, networks, evaluation) for name in module.__all__]
+# %% ../nbs/api/all.ipynb #a052d770
+__all__ = [name for module in (core, animation, objectives, training, data, networks, evaluation) for name in module.__all__]

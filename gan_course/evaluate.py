@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['main']
 
-# %% ../nbs/api/evaluate.ipynb #da340820
+# %% ../nbs/api/evaluate.ipynb #69ab031c
 import json, sys
 
 import torch
@@ -16,13 +16,14 @@ import gan_course.networks    # fills the registry that load_generator looks nam
 from .evaluation import *
 from .commands import *
 
-# %% ../nbs/api/evaluate.ipynb #a6f92ae5
+# %% ../nbs/api/evaluate.ipynb #dd9bb441
 def _parser():
     p = Parser('gan_eval', 'Score a trained generator against real data that it has not seen.')
     p.add_argument('run', metavar='RUN', help='run folder that gan_train made')
     p.option('data', help='data set or folder to compare with (default: the one it was trained on)')
     p.option('n', default=10_000, help='how many samples (default: 10000)')
     p.option('seed', default=0, help='of the noise (default: 0)')
+    p.option('inception', action='store_true', help="also the standard FID with Inception's features (downloads its weights; slow on a CPU)")
     p.option('json', action='store_true', help='print JSON')
     p.option('device', default='auto', help='auto, cpu, cuda, cuda:1, mps (default: auto)')
     return p
@@ -39,9 +40,14 @@ def main(argv=None):
     if not a.data and not known: raise UserError(f'{run} does not say what it was trained on: give --data')
     options = dict(size=config['networks']['shape'][-1], batch_size=1, device=device)
     train, test = [image_data(a.data or known['name'], split=s, **options) for s in ('train', 'test')]
-    result = score(sample_from(G, config['z_dim'], n, seed, as_uint8=True), train, test)
+    samples = sample_from(G, config['z_dim'], n, seed, as_uint8=True)
+    fid = inception_fid(samples, test.images, device) if a.inception else None    # first: it is what may be missing
+    result = score(samples, train, test)
     result['protocol'].update(run=str(a.run), seed=seed)
+    if fid is not None:
+        result['inception_fid'] = fid
+        result['protocol']['inception_fid'] = f"torchmetrics FrechetInceptionDistance, 2048 features, {n} samples against {len(test.images)} images of the test split"
     print(json.dumps(result, indent=1) if a.json else report(result))
 
-# %% ../nbs/api/evaluate.ipynb #c0444181
+# %% ../nbs/api/evaluate.ipynb #742f216e
 if __name__ == '__main__' and '__file__' in globals(): sys.exit(main())   # python -m gan_course.evaluate; a notebook has no __file__

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['main']
 
-# %% ../nbs/api/sample.ipynb #bc66de7e
+# %% ../nbs/api/sample.ipynb #85a0603a
 import io, math, sys
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from .training import *
 import gan_course.networks    # fills the registry that load_generator looks names up in
 from .commands import *
 
-# %% ../nbs/api/sample.ipynb #ae456eac
+# %% ../nbs/api/sample.ipynb #a0cb416c
 def _writer(
     out # as the user gave it
 ):
@@ -34,7 +34,7 @@ def _writer(
     if path.exists() and not kind: raise UserError(f'--out {out} is a file without a suffix; give a .png, a .npz, or a folder')
     return pick(kind, {'.png': to_grid, '.npz': to_array, '': to_folder}, 'output suffix')
 
-# %% ../nbs/api/sample.ipynb #5d8c8a33
+# %% ../nbs/api/sample.ipynb #9bd17b9a
 def _parser():
     p = Parser('gan_sample', 'Draw new samples from a trained generator.')
     p.add_argument('run', metavar='RUN', help='run folder that gan_train made')
@@ -54,5 +54,5 @@ def main(argv=None):
     write(sample_from(G, config['z_dim'], n, seed, as_uint8=True))
     print(f'{n} samples of {a.run} with seed {seed}: {a.out}')
 
-# %% ../nbs/api/sample.ipynb #1608fef0
+# %% ../nbs/api/sample.ipynb #9be5dc49
 if __name__ == '__main__' and '__file__' in globals(): sys.exit(main())   # python -m gan_course.sample; a notebook has no __file__

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['recipe', 'minutes_for', 'main']
 
-# %% ../nbs/api/train.ipynb #984fed92
+# %% ../nbs/api/train.ipynb #8df24576
 import platform, shutil, signal, sys
 from pathlib import Path
 
@@ -18,11 +18,11 @@ from .data import *
 from .networks import *
 from .commands import *
 
-# %% ../nbs/api/train.ipynb #3316b04c
+# %% ../nbs/api/train.ipynb #d85ad255
 recipe = dict(lr=4e-3, batch_size=64, ema=.99, decay_start=.4, few=10_000, d_lr_few=.1)
 minutes_for = {'digits': 1.5, 'mnist': 2., 'fashion_mnist': 3., 'cifar10': 15.}   # a folder: 5
 
-# %% ../nbs/api/train.ipynb #9d4b97f2
+# %% ../nbs/api/train.ipynb #42832611
 def _free_name(out):
     return next(p for p in (out.with_name(f'{out.name}-{i}') for i in range(2, 10_000)) if not p.exists())
 
@@ -45,7 +45,7 @@ def _check_numbers(a):
     if a.steps is not None: a.steps = int(float(a.steps))
     if a.minutes is not None: a.minutes = float(a.minutes)
 
-# %% ../nbs/api/train.ipynb #b7d4e864
+# %% ../nbs/api/train.ipynb #8557e855
 def _callbacks(notes, out): 
     return [EMA(notes['ema']), LinearDecay(notes['decay_start']), SampleGrid(), Checkpoint(out)]
 
@@ -75,7 +75,7 @@ def _new(a, out):
     save_json(out/'config.json', trainer.config)
     return trainer, data
 
-# %% ../nbs/api/train.ipynb #3dabc07e
+# %% ../nbs/api/train.ipynb #3ea9e36d
 def _resumed(a, out):
     "The trainer and the data of the run in `out`."
     if not (out/'config.json').exists(): raise UserError(f'nothing to resume in {out}: no config.json')
@@ -101,7 +101,7 @@ def _resumed(a, out):
     data = image_data(name, notes['batch_size'], notes['data']['size'], limit=notes['data']['limit'], device=device, seed=was['seed'])
     return trainer, data
 
-# %% ../nbs/api/train.ipynb #549e849e
+# %% ../nbs/api/train.ipynb #26505fd9
 def _parser():
     p = Parser('gan_train', 'Train a GAN on a named data set or on a folder of pictures.',
                epilog='After it: gan_sample RUN draws new samples, gan_eval RUN scores them.')
@@ -158,5 +158,5 @@ def main(argv=None):
           f"pictures   {out}/samples/step_{trainer.step:06d}.png, and how it came about in {out}/samples\n"
           f"try next   gan_sample {out} --n 100 --out more.png\n           gan_eval {out}\n           {again} {more}")
 
-# %% ../nbs/api/train.ipynb #89f5d86f
+# %% ../nbs/api/train.ipynb #ae0e68b4
 if __name__ == '__main__' and '__file__' in globals(): sys.exit(main())   # python -m gan_course.train; a notebook has no __file__

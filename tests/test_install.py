@@ -66,7 +66,7 @@ def test_every_dependency_is_declared():
     from configparser import ConfigParser
     c = ConfigParser(delimiters=['=']); c.read(root/'settings.ini')
     declared = {r.split('>')[0].split('<')[0].split('=')[0] for r in c['DEFAULT']['requirements'].split()}
-    names = {'PIL': 'pillow', 'sklearn': 'scikit-learn'}
+    names = {'PIL': 'pillow', 'sklearn': 'scikit-learn', 'IPython': 'ipython'}
     used = set()
     for f in (root/'gan_course').glob('*.py'):
         if f.name == '_modidx.py': continue
