@@ -280,7 +280,7 @@ def report(
     return '\n'.join(lines + [f"protocol          {p['samples']} samples (real train images: {p['floor_samples']}; neighbours among {p['neighbours']}; memorisation in pixels, {p['memorisation_samples']} samples) against {p['references']} images of {p['data']}'s {p['split']} split, {p['image'][1]} pixels; "
                               f"extractor {p['extractor']}, accuracy {100*p['extractor_accuracy']:.1f} %"])
 
-# %% ../nbs/2_practice/06_evaluation.ipynb #e363fefd
+# %% ../nbs/2_practice/06_evaluation.ipynb #0a5a3d53
 def inception_fid(
     samples,         # N×C×H×W generated images, uint8 or float in [−1, 1]
     reference,       # M×C×H×W real images
@@ -289,8 +289,11 @@ def inception_fid(
 ) -> float:
     "The standard FID of torchmetrics, with Inception's 2,048 features. `UserError` if its package or its weights are not to be had."
     from torchmetrics.image.fid import FrechetInceptionDistance
-    name = 'pt_inception-2015-12-05-6726825d.pth'
+    name = 'weights-inception-2015-12-05-6726825d.pth'
     here = next((str(d/name) for d in data_dirs() if (d/name).is_file()), None)
+    if here:      # torch-fidelity would run any pickle that lies there
+        try: torch.load(here, map_location='cpu', weights_only=True)
+        except Exception as e: raise UserError(f'{here} is damaged, or holds more than weights') from e
     try: metric = FrechetInceptionDistance(2048, feature_extractor_weights_path=here).to(device)
     except ModuleNotFoundError as e: raise UserError("the Inception FID needs one more package: pip install 'gan_course[inception]'") from e
     except Exception as e:        # no network, a proxy's error page, a damaged file: torch reports each in its own way
