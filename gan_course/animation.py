@@ -15,15 +15,15 @@ from matplotlib.ticker import LogLocator, MaxNLocator
 from PIL import Image
 from .core import UserError
 
-# %% ../nbs/api/animation.ipynb #9a204ece
-def _pack(values): return base64.b64encode(np.ascontiguousarray(values, dtype='<u2').tobytes()).decode()
+# %% ../nbs/api/animation.ipynb #168c861c
+def _pack(values): return base64.b64encode((np.asarray(values) + 10_000).astype('<u2').tobytes()).decode()
 
 def _path(x, y, kind):
     "SVG path of one frame, coordinates in tenths of a pixel: a line, or dots as lines of no length with round ends."
     points = [f'{a/10:g} {b/10:g}' for a, b in zip(x, y)]
     return 'M' + 'L'.join(points) if kind == 'line' else ''.join(f'M{p}h0' for p in points)
 
-# %% ../nbs/api/animation.ipynb #ab1c16ac
+# %% ../nbs/api/animation.ipynb #febd4210
 class Panel:
     "One pair of axes of an animated figure."
     H, LEFT, RIGHT, BOTTOM, TOP = 220, 38, 14, 30, 8     # height of the picture and its margins, in pixels
@@ -40,12 +40,12 @@ class Panel:
         self.W = self.LEFT + self.RIGHT + (self.H - self.TOP - self.BOTTOM if square else 270)
 
     def _scaled(self, values, lim, low, high, log=False):
-        "Data values to tenths of a pixel; what lies outside the axes is put a little beyond their edge, where it is clipped."
+        "Data values to tenths of a pixel. Far outside the axes the numbers stop; what is outside is clipped when it is drawn."
         values = np.asarray(values, dtype=float)
         if not np.isfinite(values).all(): raise UserError('an animated figure cannot show NaN or infinite values')
         f = np.log10 if log else np.asarray
-        at = low + (f(np.maximum(values, lim[0]/10 if log else -np.inf)) - f(lim[0]))/(f(lim[1]) - f(lim[0]))*(high - low)
-        return np.round(10*np.clip(at, min(low, high) - 6, max(low, high) + 6)).astype(int)
+        at = low + (f(np.maximum(values, lim[0]*1e-3 if log else -np.inf)) - f(lim[0]))/(f(lim[1]) - f(lim[0]))*(high - low)
+        return np.round(10*np.clip(at, -900, 5000)).astype(int)
     def _x(self, x): return self._scaled(x, self.xlim, self.LEFT, self.W - self.RIGHT)
     def _y(self, y): return self._scaled(y, self.ylim, self.H - self.BOTTOM, self.TOP, self.log)
 
@@ -72,6 +72,7 @@ class Panel:
     ):
         "Add a coloured background; returns the panel."
         values = np.asarray(values, dtype=float)
+        if not np.isfinite(values).all() or not vmin < vmax: raise UserError('a field needs finite values, and vmin below vmax')
         rgb = matplotlib.colormaps[cmap]((values.clip(vmin, vmax) - vmin)/(vmax - vmin))[..., ::-1, :, :3]
         frames = (rgb*255).round().astype(np.uint8).reshape(-1, *rgb.shape[-3:])
         self.items.insert(0, dict(kind='field', frames=[_png(f) for f in frames], label=None))
@@ -114,7 +115,7 @@ def _axes(p, key, last):
     if p.ylabel: out.append(f'<text transform="translate(9 {(T+bottom)/2}) rotate(-90)" text-anchor="middle">{html.escape(p.ylabel)}</text>')
     return ''.join(out) + '</svg>'
 
-# %% ../nbs/api/animation.ipynb #86e5e173
+# %% ../nbs/api/animation.ipynb #9831cf48
 _SCRIPT = '''(() => {
 const root = document.getElementById("%(id)s"), data = %(data)s, names = %(names)s;
 const numbers = s => { const b = Uint8Array.from(atob(s), c => c.charCodeAt(0)); return new Uint16Array(b.buffer); };
@@ -125,7 +126,7 @@ function show(t) {
     if (o.frames) { o.el.setAttribute("href", o.frames[t]); continue; }
     const n = o.n, dx = o.x.length > n ? t*n : 0, dy = o.y.length > n ? t*n : 0, line = o.kind == "line";
     let d = "";
-    for (let i = 0; i < n; i++) d += (line && i ? "L" : "M") + o.x[dx + i]/10 + " " + o.y[dy + i]/10 + (line ? "" : "h0");
+    for (let i = 0; i < n; i++) d += (line && i ? "L" : "M") + (o.x[dx + i] - 10000)/10 + " " + (o.y[dy + i] - 10000)/10 + (line ? "" : "h0");
     o.el.setAttribute("d", d);
   }
   slider.value = t; out.textContent = names[t]; slider.setAttribute("aria-valuetext", names[t]);
@@ -153,7 +154,8 @@ def animate(
     "A figure that plays in a web page without a kernel: panels side by side, a play button and a slider over the frames."
     T, data = len(names), []
     # The same figure has the same id each time the page is run; two figures on a page differ
-    key = 'a' + hashlib.sha1(repr((alt, [p.title for p in panels], names)).encode()).hexdigest()[:8]
+    content = [alt, *names] + [part for p in panels for o in p.items for part in (o['frames'] if o['kind'] == 'field' else (o['color'], o['x'].tolist(), o['y'].tolist()))]
+    key = 'a' + hashlib.sha1(repr(content).encode()).hexdigest()[:8]
     for k, p in enumerate(panels):
         for i, o in enumerate(p.items):
             if not _moving(o): continue
@@ -165,7 +167,8 @@ def animate(
         keys = [f'<span style="white-space:nowrap"><b style="color:{o["color"]}">{"●" if o["kind"] == "dots" else "┅" if o["style"].get("dash") else "━"}</b> {html.escape(o["label"])}</span>' for o in p.items if o['label']]
         return f'<div style="font-size:.8em;line-height:1.4;text-align:center">{" &nbsp; ".join(keys)}</div>'
     body = ''.join(f'<div style="flex:{p.W} 1 {.75*p.W:.0f}px;max-width:{1.3*p.W:.0f}px"><div style="text-align:center;font-size:.85em">{html.escape(p.title)}</div>{_axes(p, f"{key}{k}", T - 1)}{legend(p)}</div>' for k, p in enumerate(panels))
-    script = _SCRIPT % dict(id=key, data=json.dumps(data, separators=(',', ':')), names=json.dumps(list(map(str, names)), ensure_ascii=False), ms=round(1000*seconds/T, 2))
+    as_js = lambda value: json.dumps(value, separators=(',', ':'), ensure_ascii=False).replace('</', '<\\/')      # no text may end the script
+    script = _SCRIPT % dict(id=key, data=as_js(data), names=as_js(list(map(str, names))), ms=round(1000*seconds/T, 2))
     return HTML(f'<div id="{key}" role="group" aria-label="{html.escape(alt)}" style="font-family:system-ui,sans-serif">'
                 f'<div style="display:flex;flex-wrap:wrap;gap:8px">{body}</div>'
                 f'<div style="display:flex;gap:10px;align-items:center;margin-top:4px"><button type="button" style="min-width:6.5em">▶ Play</button>'

@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['main']
 
-# %% ../nbs/api/evaluate.ipynb #69ab031c
+# %% ../nbs/api/evaluate.ipynb #57f0f07b
 import json, sys
+from importlib.metadata import version
 
 import torch
 from .core import *
@@ -16,7 +17,7 @@ import gan_course.networks    # fills the registry that load_generator looks nam
 from .evaluation import *
 from .commands import *
 
-# %% ../nbs/api/evaluate.ipynb #dd9bb441
+# %% ../nbs/api/evaluate.ipynb #f0b74bac
 def _parser():
     p = Parser('gan_eval', 'Score a trained generator against real data that it has not seen.')
     p.add_argument('run', metavar='RUN', help='run folder that gan_train made')
@@ -46,7 +47,7 @@ def main(argv=None):
     result['protocol'].update(run=str(a.run), seed=seed)
     if fid is not None:
         result['inception_fid'] = fid
-        result['protocol']['inception_fid'] = f"torchmetrics FrechetInceptionDistance, 2048 features, {n} samples against {len(test.images)} images of the test split"
+        result['protocol']['inception_fid'] = f"torchmetrics {version('torchmetrics')}, Inception's 2048 features, {n} samples against {len(test.images)} images of the test split, resized to 299 pixels as in the original"
     print(json.dumps(result, indent=1) if a.json else report(result))
 
 # %% ../nbs/api/evaluate.ipynb #742f216e

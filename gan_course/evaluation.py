@@ -19,12 +19,13 @@ from tqdm.auto import tqdm
 from .core import *
 from .data import *
 
-# %% ../nbs/2_practice/06_evaluation.ipynb #9d5fcb8f
+# %% ../nbs/2_practice/06_evaluation.ipynb #b992a18a
 def _features(*sets):
     "The arguments as float64 arrays of shape N×F; `UserError` if they are not comparable."
-    arrays = [np.asarray(torch.as_tensor(x).detach().cpu(), dtype=np.float64) for x in sets]
-    if any(x.ndim != 2 or x.shape[1] != arrays[0].shape[1] or len(x) < 2 for x in arrays):
-        raise UserError(f"features must be N×F and M×F with N, M ≥ 2, not {' and '.join(str(x.shape) for x in arrays)}")
+    arrays = [torch.as_tensor(x).detach().cpu().double().numpy() for x in sets]
+    if any(x.ndim != 2 or x.shape[1] != arrays[0].shape[1] for x in arrays):
+        raise UserError(f"features must be N×F and M×F, not {' and '.join(str(x.shape) for x in arrays)}")
+    if min(map(len, arrays)) < 2: raise UserError('at least 2 samples are needed')
     if not all(np.isfinite(x).all() for x in arrays): raise UserError('features have NaN or infinite values: the samples are broken')
     return arrays
 
@@ -32,7 +33,7 @@ def frechet_distance(
     a, # N×F features of one set
     b  # M×F features of the other
 ) -> float:
-    "‖μ₁−μ₂‖² + tr(C₁+C₂−2(C₁C₂)^½) of two feature clouds, ≥ 0. Heusel et al. 2017. `UserError` if shapes don't fit or values are not finite."
+    "The *squared* distance ‖μ₁−μ₂‖² + tr(C₁+C₂−2(C₁C₂)^½) of two feature clouds, ≥ 0, as everybody reports it. Heusel et al. 2017. `UserError` if shapes don't fit or values are not finite."
     a, b = _features(a, b)
     ca, cb = np.atleast_2d(np.cov(a.T)), np.atleast_2d(np.cov(b.T))
     values, vectors = np.linalg.eigh(ca)
@@ -98,7 +99,7 @@ def train_classifier(
         accuracy = (net.look(seen)[1].argmax(1) == truth.cpu()).float().mean().item()
     return net, dict(task='rotation' if turns else 'class', accuracy=accuracy, steps=steps, n_train=len(images), n_test=len(seen))
 
-# %% ../nbs/2_practice/06_evaluation.ipynb #4d4e29e3
+# %% ../nbs/2_practice/06_evaluation.ipynb #4af90daf
 def _fingerprint(data):
     crc = zlib.crc32(repr((tuple(data.images.shape), data.classes)).encode())
     for part in (data.images, data.labels): crc = zlib.crc32(part.cpu().contiguous().numpy(), crc)
@@ -109,7 +110,7 @@ def classifier_for(
     cache=None # folder (default: `cache_dir()/'classifiers'`)
 ) -> tuple:    # (classifier in evaluation mode, dict about it), as `train_classifier` gives
     "The feature extractor for a data set: from the cache, or trained now and cached."
-    path = Path(cache or cache_dir()/'classifiers')/f'{Path(train.name).name}-{train.shape[-1]}-{_fingerprint(train)}-v2.safetensors'
+    path = Path(cache or cache_dir()/'classifiers')/f'{Path(train.name).name}-{train.shape[-1]}-{_fingerprint(train)}-{_fingerprint(test)}-v2.safetensors'
     try:
         tensors, about = load_tensors(path)
         net = Classifier(**about['config']); net.load_state_dict(tensors)
@@ -120,23 +121,24 @@ def classifier_for(
     except (UserError, OSError): pass                   # a cache that can't be written costs time, not the result
     return net, about
 
-# %% ../nbs/2_practice/06_evaluation.ipynb #ecc60e02
+# %% ../nbs/2_practice/06_evaluation.ipynb #d5456d52
 def frechet_extrapolated(
-    samples,       # N×F features, N ≥ 100
-    reference,     # M×F features of the fixed real set
-    points:int=8   # how many sample counts to measure at
+    samples,       # N×F features, N ≥ 10·F
+    reference,     # M×F features of the fixed real set; its own bias stays
+    points:int=8   # how many sample counts to measure at, ≥ 2
 ) -> tuple:        # (the distance at infinitely many samples, the list of (n, distance) measured)
     "Fréchet distance with the bias of a finite number of samples taken out: a line in 1/n, read off at 0. Chong & Forsyth 2020."
     samples, reference = _features(samples, reference)
-    if len(samples) < 100: raise UserError(f'extrapolating needs at least 100 samples, not {len(samples)}')
-    N = len(samples)
-    sizes = np.unique((1/np.linspace(8/N, 1/N, points)).astype(int))
+    N, F = samples.shape
+    if N < 10*F: raise UserError(f'extrapolating needs ten times as many samples as features, {10*F}, not {N}')
+    check_number(points, 'points', 2, 1000, whole=True)
+    sizes = np.unique((1/np.linspace(1/max(N//8, 5*F), 1/N, points)).round().astype(int))
     # All disjoint parts of n samples, averaged: the parts of a small n are many, and so as sure as the whole
     rows = [(int(n), float(np.mean([frechet_distance(samples[i:i + n], reference) for i in range(0, N - n + 1, n)]))) for n in sizes]
     slope, intercept = np.polyfit([1/n for n, _ in rows], [d for _, d in rows], 1)
     return float(intercept), rows
 
-# %% ../nbs/2_practice/06_evaluation.ipynb #ec60ee23
+# %% ../nbs/2_practice/06_evaluation.ipynb #3f377d64
 def standard_error(
     distance,      # function (samples, reference) → number
     samples,       # N×F features
@@ -145,11 +147,12 @@ def standard_error(
 ) -> float:
     "Standard error of `distance` over the choice of samples: the delete-a-group jackknife."
     samples, reference = _features(samples, reference)
-    part = np.arange(len(samples)) % groups
+    check_number(groups, 'groups', 2, len(samples)//2, whole=True)
+    part = np.random.default_rng(0).permutation(len(samples)) % groups     # at random: samples may come sorted by class
     without = np.array([distance(samples[part != j], reference) for j in range(groups)])
     return float(np.sqrt((groups - 1)/groups*((without - without.mean())**2).sum()))
 
-# %% ../nbs/2_practice/06_evaluation.ipynb #8907fd47
+# %% ../nbs/2_practice/06_evaluation.ipynb #6dff002f
 def kernel_distance(
     a, # N×F features of one set
     b  # M×F features of the other
@@ -157,12 +160,13 @@ def kernel_distance(
     "Unbiased MMD² with the kernel (⟨x,y⟩/F + 1)³; may be slightly below 0. Bińkowski et al. 2018."
     a, b = _features(a, b)
     def cube(x): return x*x*x
-    def total(x, y): return sum(cube(part@y.T/x.shape[1] + 1).sum() for part in np.array_split(x, -(-len(x)//1000)))
+    def parts(x): return np.array_split(x, -(-len(x)//2000))
+    def total(x, y): return sum(cube(u@v.T/x.shape[1] + 1).sum() for u in parts(x) for v in parts(y))
     def itself(x): return cube((x*x).sum(1)/x.shape[1] + 1).sum()
     n, m = len(a), len(b)
     return float((total(a, a) - itself(a))/(n*(n - 1)) + (total(b, b) - itself(b))/(m*(m - 1)) - 2*total(a, b)/(n*m))
 
-# %% ../nbs/2_practice/06_evaluation.ipynb #b462b4c5
+# %% ../nbs/2_practice/06_evaluation.ipynb #53f22180
 def inception_score(
     probs # N×K class probabilities of N samples, rows sum to 1
 ) -> float:
@@ -172,7 +176,7 @@ def inception_score(
     log = lambda x: np.log(np.maximum(x, 1e-300))        # 0·log 0 = 0
     return float(np.exp((p*(log(p) - log(p.mean(0)))).sum(1).mean()))
 
-# %% ../nbs/2_practice/06_evaluation.ipynb #d8ba5d33
+# %% ../nbs/2_practice/06_evaluation.ipynb #5e544869
 def _chunks(a, b, rows=1000):
     "Distances from each row of `a` to all of `b`, `rows` at a time."
     for start in range(0, len(a), rows): yield slice(start, start + rows), torch.cdist(a[start:start + rows], b)
@@ -196,7 +200,7 @@ def precision_recall(
         covered |= (d <= fake_radii[rows, None]).any(0)
     return inside/len(fake), covered.double().mean().item()
 
-# %% ../nbs/2_practice/06_evaluation.ipynb #c4233676
+# %% ../nbs/2_practice/06_evaluation.ipynb #c4029984
 def density_coverage(
     real,    # N×F features of real data
     fake,    # M×F features of samples, M about N
@@ -210,15 +214,15 @@ def density_coverage(
         count += inside.sum().item(); covered |= inside.any(0)
     return count/(k*len(fake)), covered.double().mean().item()
 
-# %% ../nbs/2_practice/06_evaluation.ipynb #8da37d78
+# %% ../nbs/2_practice/06_evaluation.ipynb #3dfe63da
 def nearest(
     a, # N×… points, flattened here
     b  # M×… points
 ) -> tuple: # (N distances to the nearest point of b, its N indices)
     "The nearest neighbour in `b` of each point of `a`."
     a, b = [torch.as_tensor(x).detach().cpu().flatten(1).float() for x in (a, b)]
-    found = [d.min(1) for _, d in _chunks(a, b, 500)]
-    return torch.cat([f[0] for f in found]), torch.cat([f[1] for f in found])
+    index = torch.cat([d.argmin(1) for _, d in _chunks(a, b, 500)])
+    return (a - b[index]).norm(dim=1), index         # exact for copies, which the fast matrix of distances is not
 
 def memorisation(
     samples,  # N×… generated
@@ -227,39 +231,53 @@ def memorisation(
 ) -> float:   # ½: like new real data; 1: copies
     "Probability that a sample lies nearer to the training data than a new real point does. In the spirit of Meehan et al. 2020."
     near, normal = nearest(samples, train)[0], nearest(held_out, train)[0]
-    return ((near[:, None] < normal).double() + (near[:, None] == normal).double()/2).mean().item()
+    normal = normal.sort()[0]
+    below, upto = [torch.searchsorted(normal, near, right=right) for right in (False, True)]       # normal distances < and ≤ each
+    return 1 - ((below + upto).double()/2).mean().item()/len(normal)
 
-# %% ../nbs/2_practice/06_evaluation.ipynb #ee25d35a
+# %% ../nbs/2_practice/06_evaluation.ipynb #3b3afc6a
+def _weights_id(net):
+    "Eight hex digits that tell two extractors apart."
+    crc = 0
+    for v in net.state_dict().values(): crc = zlib.crc32(v.detach().cpu().contiguous().numpy(), crc)
+    return f'{crc:08x}'
+
 def score(
-    samples:torch.Tensor, # N×C×H×W generated images, uint8 or float in [−1, 1]
+    samples,        # N×C×H×W generated images, N ≥ 2: uint8, or float in [−1, 1]
     train:ImageBatches, test:ImageBatches, # the two splits of the real set
-    classifier=None       # what `classifier_for` gives (default: that of this set)
-) -> dict:                # JSON-able
-    "Fréchet distance of samples to the real test split, between floor and ceiling, and the share of each class, with the protocol."
-    if tuple(samples.shape[1:]) != train.shape: raise UserError(f'samples are {tuple(samples.shape[1:])}, but {train.name} is {train.shape}: compare equal sizes and channels')
+    classifier=None # what `classifier_for` gives (default: that of this set)
+) -> dict:          # JSON-able
+    "All numbers of the evaluation page for samples against the real test split, what real train images get, the share of each class, and the protocol."
+    samples = torch.as_tensor(samples)
+    if tuple(samples.shape[1:]) != train.shape: raise UserError(f'samples are {tuple(samples.shape[1:])}, but {train.name} is {train.shape} (channels first): compare equal sizes and channels')
+    if len(samples) < 2: raise UserError('at least 2 samples are needed')
+    if samples.is_floating_point():
+        if not torch.isfinite(samples).all(): raise UserError('the samples have NaN or infinite values: this generator is broken')
+    elif samples.dtype != torch.uint8: raise UserError(f'samples must be uint8 from 0 to 255, or float from −1 to 1, not {samples.dtype}')
     net, about = classifier or classifier_for(train, test)
-    if samples.is_floating_point() and not torch.isfinite(samples).all(): raise UserError('the samples have NaN or infinite values: this generator is broken')
     n, rng = len(samples), torch.Generator().manual_seed(0)
-    samples = to_uint8(samples)                  # as bytes, like the real ones: what a viewer would see
-    (feats, probs), (reference, _) = net.look(samples), net.look(test.images)
-    real = train.images[torch.randperm(len(train.images), generator=rng)[:n].to(train.images.device)]
+    shuffled = lambda images: images[torch.randperm(len(images), generator=rng).to(images.device)]      # files are rarely in random order
+    samples = shuffled(to_uint8(samples))        # as bytes, like the real ones: what a viewer would see
+    real, held_out = shuffled(train.images)[:n], shuffled(test.images)
     static = torch.randint(0, 256, (n, *train.shape), dtype=torch.uint8, generator=rng)
-    real_feats, real_probs = net.look(real)
+    (feats, probs), (real_feats, real_probs), (reference, reference_probs) = net.look(samples), net.look(real), net.look(held_out)
     distance, floor, ceiling = [frechet_distance(f, reference) for f in (feats, real_feats, net.look(static)[0])]
-    shares = torch.bincount(probs.argmax(1), minlength=probs.shape[1])/n
+    by_class = about['task'] == 'class'
+    def shares(p): return dict(zip(train.classes, (torch.bincount(p.argmax(1), minlength=p.shape[1])/len(p)).double().round(decimals=4).tolist())) if by_class else None
     m = min(n, len(real), len(reference), 5000)  # neighbours compare only between sets of one size
     def others(f, p):
         precision, recall = precision_recall(reference[:m], f[:m]) if m > 3 else (None, None)
         density, coverage = density_coverage(reference[:m], f[:m]) if m > 5 else (None, None)
-        return dict(kernel_distance=kernel_distance(f, reference), precision=precision, recall=recall, density=density, coverage=coverage, classifier_score=inception_score(p))
-    few, pixels = min(1000, len(test.images)), to_float(train.images.cpu())
-    learned_by_heart = memorisation(to_float(samples[:few]), pixels, to_float(test.images[-few:].cpu()))
+        return dict(kernel_distance=kernel_distance(f, reference), precision=precision, recall=recall, density=density, coverage=coverage,
+                    classifier_score=inception_score(p) if by_class else None)       # turns of a picture are no classes
+    few = min(1000, len(held_out))
+    same = len(test.images) == len(train.images) and torch.equal(test.images, train.images)               # a small folder has no held-out part
+    copied = None if same else memorisation(to_float(samples[:few]), to_float(train.images.cpu()), to_float(held_out[:few].cpu()))
     return dict(frechet_distance=distance, standard_error=standard_error(frechet_distance, feats, reference) if n >= 100 else None,
-                floor=floor, noise=ceiling, percent_of_noise=100*distance/ceiling, **others(feats, probs), memorisation=learned_by_heart,
-                real=others(real_feats, real_probs),
-                classes=dict(zip(train.classes, [round(s, 4) for s in shares.tolist()])) if about['task'] == 'class' else None,
+                floor=floor, noise=ceiling, percent_of_noise=100*distance/ceiling, **others(feats, probs), memorisation=copied,
+                classes=shares(probs), real=dict(**others(real_feats, real_probs), classes=shares(reference_probs)),
                 protocol=dict(data=train.name, split='test', samples=n, references=len(reference), floor_samples=len(real), neighbours=m, memorisation_samples=min(n, few), image=list(train.shape),
-                              extractor=f"gan_course.evaluation.Classifier ({about['task']}), 128 features", extractor_accuracy=round(about['accuracy'], 4)))
+                              extractor=f"gan_course.evaluation.Classifier ({about['task']}), 128 features", extractor_accuracy=round(about['accuracy'], 4), extractor_id=_weights_id(net)))
 
 def report(
     result:dict # from `score`
@@ -267,20 +285,26 @@ def report(
     "The score in a few lines for people."
     r, p = result, result['protocol']
     error = f" ± {r['standard_error']:.3f}" if r['standard_error'] is not None else ''
-    lines = [f"Fréchet distance  {r['frechet_distance']:.3f}{error}   (real train images {r['floor']:.3f}, noise {r['noise']:.1f}; {r['percent_of_noise']:.2f} % of noise)"]
+    at = f" ({p['floor_samples']} of them)" if p['floor_samples'] != p['samples'] else ''
+    lines = [f"Fréchet distance  {r['frechet_distance']:.3f}{error}   (real train images{at} {r['floor']:.3f}, noise {r['noise']:.1f}; {r['percent_of_noise']:.2f} % of noise)"]
+    if min(p['samples'], p['floor_samples']) < 256: lines += ['                  fewer than two samples per feature: most of this distance, and of its marks, is bias']
     def both(key, form):
         "A value, and what real training images get."
-        return 'too few samples' if r[key] is None else f"{r[key]:{form}} ({r['real'][key]:{form}})"
-    lines += [f"kernel distance   {both('kernel_distance', '.4f')}", f"precision, recall {both('precision', '.3f')}, {both('recall', '.3f')}", f"density, coverage {both('density', '.3f')}, {both('coverage', '.3f')}",
-              f"classifier score  {both('classifier_score', '.2f')}   in brackets: real train images", f"memorisation      {r['memorisation']:.2f}   (0.5: as near to the training images as new real ones; 1: copies)"]
+        return '–' if r[key] is None else f"{r[key]:{form}} ({r['real'][key]:{form}})"
+    lines += [f"kernel distance   {both('kernel_distance', '.4f')}   in brackets: real train images", f"precision, recall {both('precision', '.3f')}, {both('recall', '.3f')}", f"density, coverage {both('density', '.3f')}, {both('coverage', '.3f')}"]
+    if r['classifier_score'] is not None: lines += [f"classifier score  {both('classifier_score', '.2f')}   the inception score, by our classifier"]
+    lines += [f"memorisation      {r['memorisation']:.2f}   0.5: as near to the training images as new real ones; 1: copies; below 0.5: further away" if r['memorisation'] is not None else
+              'memorisation      not measured: this set has no images that were held out']
     if r['classes']:
-        low = min(r['classes'], key=r['classes'].get)
-        lines += ['classes           ' + '  '.join(f'{k} {100*v:.1f} %' for k, v in r['classes'].items()), f"rarest            {low}: {100*r['classes'][low]:.1f} %"]
+        real = r['real']['classes']
+        low = min(r['classes'], key=lambda k: r['classes'][k]/max(real[k], 1e-4))
+        if len(real) <= 20: lines += ['classes           ' + '  '.join(f'{k} {100*v:.1f} %' for k, v in r['classes'].items())]
+        lines += [f"rarest            {low}: {100*r['classes'][low]:.1f} % ({100*real[low]:.1f} % of the real ones)"]
     if 'inception_fid' in r: lines += [f"Inception FID     {r['inception_fid']:.2f}   ({p['inception_fid']})"]
     return '\n'.join(lines + [f"protocol          {p['samples']} samples (real train images: {p['floor_samples']}; neighbours among {p['neighbours']}; memorisation in pixels, {p['memorisation_samples']} samples) against {p['references']} images of {p['data']}'s {p['split']} split, {p['image'][1]} pixels; "
-                              f"extractor {p['extractor']}, accuracy {100*p['extractor_accuracy']:.1f} %"])
+                              f"extractor {p['extractor']}, accuracy {100*p['extractor_accuracy']:.1f} %, {p['extractor_id']}"])
 
-# %% ../nbs/2_practice/06_evaluation.ipynb #0a5a3d53
+# %% ../nbs/2_practice/06_evaluation.ipynb #ed3d6c7b
 def inception_fid(
     samples,         # N×C×H×W generated images, uint8 or float in [−1, 1]
     reference,       # M×C×H×W real images
@@ -289,15 +313,16 @@ def inception_fid(
 ) -> float:
     "The standard FID of torchmetrics, with Inception's 2,048 features. `UserError` if its package or its weights are not to be had."
     from torchmetrics.image.fid import FrechetInceptionDistance
-    name = 'weights-inception-2015-12-05-6726825d.pth'
-    here = next((str(d/name) for d in data_dirs() if (d/name).is_file()), None)
+    names = ['weights-inception-2015-12-05-6726825d.pth', 'pt_inception-2015-12-05-6726825d.pth']     # one file under the two names that it goes by
+    here = next((str(d/name) for d in data_dirs() for name in names if (d/name).is_file()), None)
     if here:      # torch-fidelity would run any pickle that lies there
         try: torch.load(here, map_location='cpu', weights_only=True)
         except Exception as e: raise UserError(f'{here} is damaged, or holds more than weights') from e
-    try: metric = FrechetInceptionDistance(2048, feature_extractor_weights_path=here).to(device)
+    try: metric = FrechetInceptionDistance(2048, feature_extractor_weights_path=here, antialias=False)     # resized as in the original
     except ModuleNotFoundError as e: raise UserError("the Inception FID needs one more package: pip install 'gan_course[inception]'") from e
     except Exception as e:        # no network, a proxy's error page, a damaged file: torch reports each in its own way
-        raise UserError(f"Inception's weights could not be loaded ({type(e).__name__}): no network? Put {name} into {data_dirs()[0]}, or go without --inception") from e
+        raise UserError(f"Inception's weights could not be loaded ({type(e).__name__}): no network? Put {names[0]} into {data_dirs()[0]}, or go without --inception") from e
+    metric = metric.to(device)
     for images, real in ((reference, True), (samples, False)):
         images = to_uint8(images)
         for batch in tqdm(images.split(batch_size), desc='Inception on ' + ('real images' if real else 'samples'), leave=False):

@@ -41,7 +41,7 @@ def non_saturating_g(fake_logits, real_logits=None):
     "The non-saturating G: softplus(−a_fake) = −log σ(a_fake). Goodfellow et al. 2014, section 3."
     return F.softplus(-fake_logits).mean()
 
-# %% ../nbs/1_foundations/02_objectives.ipynb #e1a92e53
+# %% ../nbs/1_foundations/02_objectives.ipynb #351bcdc1
 def least_squares_d(real_logits, fake_logits):
     "D of LSGAN: ½(a_real−1)² + ½a_fake². Mao et al. 2016."
     return ((real_logits - 1).square().mean() + fake_logits.square().mean())/2
@@ -50,7 +50,7 @@ def least_squares_g(fake_logits, real_logits=None):
     "G of LSGAN: ½(a_fake−1)². Mao et al. 2016."
     return (fake_logits - 1).square().mean()/2
 
-# %% ../nbs/1_foundations/02_objectives.ipynb #dbd5c9e8
+# %% ../nbs/1_foundations/02_objectives.ipynb #4a49cba9
 def wasserstein_d(real_logits, fake_logits):
     "The critic of WGAN: a_fake − a_real. Arjovsky et al. 2017. Meaningful only with a Lipschitz constraint."
     return fake_logits.mean() - real_logits.mean()
@@ -59,12 +59,12 @@ def wasserstein_g(fake_logits, real_logits=None):
     "G of WGAN, and of the hinge loss: −a_fake."
     return -fake_logits.mean()
 
-# %% ../nbs/1_foundations/02_objectives.ipynb #4eb6ec5d
+# %% ../nbs/1_foundations/02_objectives.ipynb #5270a24f
 def hinge_d(real_logits, fake_logits):
     "D with a margin: relu(1−a_real) + relu(1+a_fake). Lim & Ye 2017; Miyato et al. 2018."
     return F.relu(1 - real_logits).mean() + F.relu(1 + fake_logits).mean()
 
-# %% ../nbs/1_foundations/02_objectives.ipynb #408cb050
+# %% ../nbs/1_foundations/02_objectives.ipynb #29560ec7
 def relativistic_d(real_logits, fake_logits):
     "D of the relativistic pairing GAN: softplus(−(a_real−a_fake)). Jolicoeur-Martineau 2018."
     return F.softplus(fake_logits - real_logits).mean()
@@ -73,7 +73,7 @@ def relativistic_g(fake_logits, real_logits):
     "G of the relativistic pairing GAN: softplus(−(a_fake−a_real)). Jolicoeur-Martineau 2018."
     return F.softplus(real_logits - fake_logits).mean()
 
-# %% ../nbs/1_foundations/02_objectives.ipynb #b8064c55
+# %% ../nbs/1_foundations/02_objectives.ipynb #61149a9a
 losses = {loss.name: loss for loss in [
     Loss('minimax', logistic_d, minimax_g),
     Loss('non_saturating', logistic_d, non_saturating_g),
@@ -88,7 +88,7 @@ def get_loss(
     "The loss called `loss`; an object that is already a loss is returned as it is. `UserError` for an unknown name."
     return loss if hasattr(loss, 'd') and hasattr(loss, 'g') else pick(loss, losses, 'loss')
 
-# %% ../nbs/1_foundations/02_objectives.ipynb #fc79d4da
+# %% ../nbs/1_foundations/02_objectives.ipynb #32287c69
 def input_slope(
     logits, # D's logits for `x`, shape N, computed with `x.requires_grad`
     x       # the input, N×…
@@ -97,7 +97,7 @@ def input_slope(
     grad, = torch.autograd.grad(logits.sum(), x, create_graph=True)
     return grad.square().flatten(1).sum(1)
 
-# %% ../nbs/1_foundations/02_objectives.ipynb #0843ca1c
+# %% ../nbs/1_foundations/02_objectives.ipynb #6edec9a2
 def r1_penalty(
     critic,         # callable: N×… → logits of shape N
     real,           # N×… real samples
@@ -114,7 +114,7 @@ def r2_penalty(critic, fake, gamma:float=1., logits=None):
     "γ/2·E‖∇D(G(z))‖² on fake samples: as `r1_penalty`. Mescheder et al. 2018."
     return r1_penalty(critic, fake, gamma, logits)
 
-# %% ../nbs/1_foundations/02_objectives.ipynb #cf55b6e0
+# %% ../nbs/1_foundations/02_objectives.ipynb #c5455b6b
 def gradient_penalty(
     critic,           # callable: N×… → logits of shape N
     real,             # N×… real samples
@@ -128,7 +128,7 @@ def gradient_penalty(
     # The norm's own derivative is infinite at 0, where a dead D can be; the epsilon keeps the second derivative finite
     return weight*((input_slope(critic(x), x) + 1e-12).sqrt() - 1).square().mean()
 
-# %% ../nbs/1_foundations/02_objectives.ipynb #284dfa3f
+# %% ../nbs/1_foundations/02_objectives.ipynb #0d24bc9d
 @dataclass(frozen=True)
 class Penalty:
     "A penalty for D's step: where it looks, and how it is computed."
@@ -151,13 +151,13 @@ def get_penalty(
     if penalty is None or isinstance(penalty, Penalty): return penalty
     return pick(penalty, {**penalties, 'none': None}, 'penalty')
 
-# %% ../nbs/1_foundations/02_objectives.ipynb #05ef6f08
+# %% ../nbs/1_foundations/02_objectives.ipynb #ddb607b5
 def warn_if_coupled(
     critic:nn.Module # a discriminator
 ):
     "Warn if `critic` normalises across samples, which makes per-sample penalties meaningless."
     names = [n or type(m).__name__ for n, m in critic.named_modules()
-             if isinstance(m, nn.modules.batchnorm._BatchNorm) or (isinstance(m, nn.modules.instancenorm._InstanceNorm) and m.track_running_stats)]
+             if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     if names: warnings.warn(f'D normalises across samples ({", ".join(names)}): a gradient penalty needs one logit per sample alone. '
                             'Use no normalisation, LayerNorm, GroupNorm or spectral normalisation in D.', stacklevel=2)
     return bool(names)

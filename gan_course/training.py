@@ -7,7 +7,7 @@ __all__ = ['frozen', 'StepStats', 'd_step', 'g_step', 'Callback', 'EMA', 'Linear
            'SampleGrid', 'save_png', 'Progress', 'Checkpoint', 'GANTrainer', 'seeded_noise', 'sample_from',
            'load_networks', 'load_generator']
 
-# %% ../nbs/1_foundations/03_training.ipynb #45bb3026
+# %% ../nbs/1_foundations/03_training.ipynb #71c190ab
 import copy, csv, io, math, time, warnings
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -24,7 +24,7 @@ from tqdm.auto import tqdm
 from .core import *
 from .objectives import *
 
-# %% ../nbs/1_foundations/03_training.ipynb #a4057227
+# %% ../nbs/1_foundations/03_training.ipynb #43f15468
 @contextmanager
 def frozen(
     net:nn.Module # its parameters get no gradients inside the `with`
@@ -36,7 +36,7 @@ def frozen(
     finally:
         for p in params: p.requires_grad_(True)
 
-# %% ../nbs/1_foundations/03_training.ipynb #15a9fa95
+# %% ../nbs/1_foundations/03_training.ipynb #59438d32
 class StepStats(NamedTuple):
     "What a step saw: 0-d tensors without a graph, on the device (reading them would make the GPU wait)."
     loss: torch.Tensor           # without the penalty
@@ -71,7 +71,7 @@ def d_step(
     opt.step()
     return StepStats(d_loss.detach(), real_logits.detach().mean(), fake_logits.detach().mean(), None if extra is None else extra.detach())
 
-# %% ../nbs/1_foundations/03_training.ipynb #60c0b595
+# %% ../nbs/1_foundations/03_training.ipynb #c5c0afa1
 def g_step(
     D:nn.Module,        # N×… → logits of shape N; its weights are not changed
     opt,                # optimiser of G's weights
@@ -93,7 +93,7 @@ def g_step(
         opt.step()
     return StepStats(g_loss.detach())
 
-# %% ../nbs/1_foundations/03_training.ipynb #1f1b1537
+# %% ../nbs/1_foundations/03_training.ipynb #f5be54df
 class Callback:
     "Something optional that hooks into training. Define any of the moments; `t` is the trainer."
     def setup(self, t): "The trainer has its networks and optimisers."
@@ -103,7 +103,7 @@ class Callback:
     def state(self) -> dict: "Tensors that a checkpoint must keep."; return {}
     def load_state(self, tensors:dict): "Take back what `state` gave."
 
-# %% ../nbs/1_foundations/03_training.ipynb #3bc8738d
+# %% ../nbs/1_foundations/03_training.ipynb #602d9ed5
 class EMA(Callback):
     "Keep an exponential moving average of G's weights; `trainer.sample` and `generator.safetensors` use it. Yazıcı et al. 2018."
     def __init__(self, decay:float=.999): # β; about 1/(1−β) steps are remembered
@@ -118,7 +118,7 @@ class EMA(Callback):
     def state(self): return self.G.state_dict()
     def load_state(self, tensors): self.G.load_state_dict(tensors)
 
-# %% ../nbs/1_foundations/03_training.ipynb #9a3d9cd7
+# %% ../nbs/1_foundations/03_training.ipynb #7bdcf2e6
 class LinearDecay(Callback):
     "Hold both learning rates until `start` of the run, then lower them linearly to `end` times their value."
     def __init__(self, start:float=.5, # fraction of the run, 0 to 1
@@ -131,7 +131,7 @@ class LinearDecay(Callback):
         for opt, lr in ((t.opt_g, t.lr), (t.opt_d, t.d_lr)):
             for group in opt.param_groups: group['lr'] = lr*(self.end + (1 - self.end)*left)
 
-# %% ../nbs/1_foundations/03_training.ipynb #14b5c30e
+# %% ../nbs/1_foundations/03_training.ipynb #cd78347f
 class History(Callback):
     "One row per `every` steps in `rows`: step, seconds, and means of losses, logits and penalty since the last row."
     keys = ['d_loss', 'g_loss', 'd_real', 'd_fake', 'penalty']
@@ -162,7 +162,7 @@ class History(Callback):
                 self.rows = [{k: int(v) if k == 'step' else read(v) for k, v in row.items()} for row in csv.DictReader(f) if int(row['step']) <= step]
         except (ValueError, KeyError, TypeError) as e: raise UserError(f'{path} is damaged ({e}): repair it, or remove it to resume without the old rows') from e
 
-# %% ../nbs/1_foundations/03_training.ipynb #43bc8a97
+# %% ../nbs/1_foundations/03_training.ipynb #cfc24482
 class TrainingDiverged(UserError):
     "The losses are no longer finite numbers."
 
@@ -180,7 +180,7 @@ class NaNGuard(Callback):
     def after_step(self, t):
         if t.step % self.every == 0: self.check(t)
 
-# %% ../nbs/1_foundations/03_training.ipynb #079803c6
+# %% ../nbs/1_foundations/03_training.ipynb #81bbe674
 class SampleGrid(Callback):
     "Every `every` steps draw `n` samples from noise that stays the same: kept in `grids` (step, H×W or H×W×3 uint8), written to the run folder if there is one."
     def __init__(self, every:int=500, # steps between pictures
@@ -204,7 +204,7 @@ def save_png(
     Image.fromarray(grid).save(data, 'PNG')
     write_atomic(path, data.getvalue())
 
-# %% ../nbs/1_foundations/03_training.ipynb #4e1b5fbf
+# %% ../nbs/1_foundations/03_training.ipynb #77b9c3c4
 class Progress(Callback):
     "A progress bar with the losses, over steps or over minutes."
     def __init__(self, every:float=.2): # seconds between two updates
@@ -244,7 +244,7 @@ class Checkpoint(Callback):
         t.save(self.run)
         self.due = time.perf_counter() + self.seconds   # counted from now: a slow disk must not mean saving all the time
 
-# %% ../nbs/1_foundations/03_training.ipynb #b03c0323
+# %% ../nbs/1_foundations/03_training.ipynb #5acff0f5
 class GANTrainer:
     "Train a generator G and a discriminator D against each other."
     def __init__(self,
@@ -308,7 +308,7 @@ class GANTrainer:
         "One update of G. A game with another G overrides this."
         return g_step(self.D, self.opt_g, fake, self.loss, real, self.autocast)
 
-# %% ../nbs/1_foundations/03_training.ipynb #38d8bb08
+# %% ../nbs/1_foundations/03_training.ipynb #733e1bf1
 @patch
 def noise(self:GANTrainer,
     n:int # how many
@@ -316,7 +316,7 @@ def noise(self:GANTrainer,
     "Standard normal noise from the trainer's own generator."
     return torch.randn(n, self.z_dim, generator=self.rng, device=self.device)
 
-# %% ../nbs/1_foundations/03_training.ipynb #8a4c7524
+# %% ../nbs/1_foundations/03_training.ipynb #268487ca
 @patch
 def batches(self:GANTrainer,
     data # iterable of batches, or of (batch, label, …)
@@ -331,7 +331,7 @@ def batches(self:GANTrainer,
             yield real.contiguous(memory_format=torch.channels_last) if self.channels_last and real.dim() == 4 else real
     raise UserError('the data gives no batch (any more): pass something that can be iterated again and again, with at least one batch')
 
-# %% ../nbs/1_foundations/03_training.ipynb #b8205246
+# %% ../nbs/1_foundations/03_training.ipynb #59fe77a3
 @patch
 def fit(self:GANTrainer,
     data,               # iterable of batches of real samples, or of (batch, label)
@@ -360,7 +360,7 @@ def fit(self:GANTrainer,
     finally: self.moment('after_fit')
     return self
 
-# %% ../nbs/1_foundations/03_training.ipynb #86611a4e
+# %% ../nbs/1_foundations/03_training.ipynb #c4e29b7f
 @patch
 def plan(self:GANTrainer, data, steps=None, minutes=None):
     "Work out where this call of `fit` ends."
@@ -405,7 +405,7 @@ def history(self:GANTrainer) -> list:
     "The rows of the log: one dict per logged step."
     return next(cb.rows for cb in self.cbs if isinstance(cb, History))
 
-# %% ../nbs/1_foundations/03_training.ipynb #56a56894
+# %% ../nbs/1_foundations/03_training.ipynb #6d7f2c32
 def seeded_noise(
     n:int, z_dim:int, # shape
     seed:int=0        # of the noise
@@ -421,6 +421,11 @@ def generator(self:GANTrainer) -> nn.Module:
     "The network that sampling uses: the average if there is an `EMA`, else G."
     return next((cb.G for cb in self.cbs if isinstance(cb, EMA)), self.G)
 
+def _as_asked(x, as_uint8):
+    if not as_uint8: return x.cpu()
+    if not torch.isfinite(x).all(): raise UserError('this generator is broken: its samples have NaN or infinite values')      # as bytes they would be black, and pass
+    return to_uint8(x)
+
 def sample_from(
     G:nn.Module,         # noise N×z_dim → samples N×…
     z_dim:int,           # size of the noise
@@ -434,7 +439,7 @@ def sample_from(
     training, device = G.training, next(G.parameters()).device
     G.eval()
     try:
-        with torch.no_grad(): return torch.cat([(to_uint8 if as_uint8 else torch.Tensor.cpu)(G(b.to(device)).float()) for b in z.split(batch_size)])
+        with torch.no_grad(): return torch.cat([_as_asked(G(b.to(device)).float(), as_uint8) for b in z.split(batch_size)])
     finally: G.train(training)
 
 @patch
@@ -446,7 +451,7 @@ def sample(self:GANTrainer,
     "Samples of the averaged generator."
     return sample_from(self.generator, self.z_dim, n, seed, batch_size)
 
-# %% ../nbs/1_foundations/03_training.ipynb #e69b7554
+# %% ../nbs/1_foundations/03_training.ipynb #1230071d
 def _prefixed(prefix, tensors): return {f'{prefix}.{k}': v for k, v in tensors.items()}
 def _stripped(prefix, tensors): return {k[len(prefix) + 1:]: v for k, v in tensors.items() if k.startswith(prefix + '.')}
 
@@ -494,7 +499,7 @@ def config(self:GANTrainer) -> dict:
                         'precision': self.precision, 'seed': self.seed},
             **getattr(self, 'notes', {})}
 
-# %% ../nbs/1_foundations/03_training.ipynb #e154c300
+# %% ../nbs/1_foundations/03_training.ipynb #db954e34
 def load_networks(
     config:dict, # content of config.json
     G=None, D=None # networks of one's own
