@@ -12,8 +12,9 @@ root = Path(__file__).resolve().parent.parent
 
 
 def keep(output):
-    "Progress bars, as widgets or as text, and the warnings that belong to them say nothing to a reader."
+    "Progress bars, as widgets or as text, the warnings that belong to them, and a profiler's log say nothing to a reader."
     if 'application/vnd.jupyter.widget-view+json' in output.get('data', {}): return False
+    if output.output_type == 'stream' and re.match(r'(USDT|ERROR|INFO|WARNING):\d{4}-', output.text): return False      # what torch's profiler says on its own behalf
     if output.output_type == 'stream' and output.name == 'stderr': return not re.search(r'\d+%\||it/s|s/it|IProgress|\|\s*\d+/\d+', output.text)
     return True
 
