@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['Panel', 'animate']
 
-# %% ../nbs/api/animation.ipynb #a0bc962f
-import base64, hashlib, html, io, json, math
+# %% ../nbs/api/animation.ipynb #6fb85434
+import base64, hashlib, html, io, json
 
 import matplotlib
 import numpy as np

@@ -1,4 +1,4 @@
-"The figures that move do move, in a real browser and without a kernel. Skipped where there is no Chrome or Chromium."
+"The figures that move do move, in a real browser and without a kernel. What needs Chrome or Chromium is skipped where there is none."
 import json, re, shutil, subprocess
 from pathlib import Path
 
@@ -6,7 +6,6 @@ import pytest
 
 root = Path(__file__).resolve().parent.parent
 browser = next((b for b in map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome')) if b), None)
-pytestmark = pytest.mark.skipif(not browser, reason='no Chrome or Chromium')
 
 # What a reader does: drag the slider to the first frame, then press the button; what is drawn is written into the page
 SCRIPT = '''
@@ -37,6 +36,7 @@ def figures_of(page):
     return found
 
 
+@pytest.mark.skipif(not browser, reason='no Chrome or Chromium')
 @pytest.mark.parametrize('page', ['api/animation.ipynb', '1_foundations/01_background.ipynb'])
 def test_figures_play(page, tmp_path):
     stored = figures_of(root/'nbs'/page)
@@ -54,7 +54,7 @@ def test_figures_play(page, tmp_path):
         assert 'Pause' in f['playing'] and 0 < f['played'] < f['frames'], f      # from the last frame Play starts over, and is under way
 
 
-def test_no_figure_asks_the_network(tmp_path):
+def test_no_figure_asks_the_network():
     for page in (root/'nbs').rglob('*.ipynb'):
         if '.ipynb_checkpoints' in page.parts: continue
         for figure in figures_of(page): assert not re.search(r'(src|href)="(?!data:)', figure) and len(figure) < 2**20
