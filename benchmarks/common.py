@@ -18,7 +18,7 @@ def save(name, **values):
     "Write gan_course/results/NAME.json with the command, the hardware, the versions and the date."
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     record = dict(command='python ' + ' '.join([f'benchmarks/{Path(sys.argv[0]).name}', *sys.argv[1:]]), date=datetime.date.today().isoformat(),
-                  hardware=dict(cpu=cpu_name(), threads=torch.get_num_threads(), gpu=gpu),
+                  hardware=dict(cpu=cpu_name(), instructions=torch.backends.cpu.get_cpu_capability(), threads=torch.get_num_threads(), gpu=gpu),
                   versions=dict(gan_course=gan_course.__version__, torch=torch.__version__, python=platform.python_version()), **values)
     results.mkdir(exist_ok=True)
     (results/f'{name}.json').write_text(json.dumps(record, indent=1) + '\n')

@@ -3,7 +3,7 @@
 GANTrainer with EMA and history against a loop with the same networks, data, updates and average, in alternating blocks of one run.
 Sampling and checkpoints are timed apart.
 
-usage: python benchmarks/overhead.py [--rounds 24] [--steps 25]
+usage: python benchmarks/overhead.py [--rounds 100] [--steps 10]
 """
 import argparse, statistics, tempfile, time
 
@@ -73,7 +73,7 @@ def compare(kw, rounds, steps):
 
 if __name__ == '__main__':
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('--rounds', type=int, default=24); p.add_argument('--steps', type=int, default=25)
+    p.add_argument('--rounds', type=int, default=100); p.add_argument('--steps', type=int, default=10)
     a = p.parse_args()
     save('overhead', batch_size=64, rounds=a.rounds, steps_per_block=a.steps, seed=0,
          sizes=dict(default=compare({}, a.rounds, a.steps), small=compare(dict(width=8, d_width=8), a.rounds, a.steps)))

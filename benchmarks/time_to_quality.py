@@ -69,16 +69,19 @@ def tutorial_networks(channels):
     return G, D
 
 
+def tutorial_loader(name, size):
+    "torchvision's data set, transformed picture by picture in two worker processes."
+    channels, kind = dict(mnist=(1, torchvision.datasets.MNIST), cifar10=(3, torchvision.datasets.CIFAR10))[name]
+    transform = T.Compose([T.Resize(size), T.ToTensor(), T.Normalize([.5]*channels, [.5]*channels)])
+    for folder in data_dirs():
+        try: return torch.utils.data.DataLoader(kind(folder, train=True, transform=transform), 64, shuffle=True, num_workers=2)
+        except RuntimeError: pass
+    raise UserError(f'no {name} here')     # not reached: the judge has found it already
+
+
 def plain(judge, seed, marks, G, D, z_dim, size):
     "The loop of the tutorials; a row for each mark."
-    name = judge.train.name
-    channels = judge.train.shape[0]
-    transform = T.Compose([T.Resize(size), T.ToTensor(), T.Normalize([.5]*channels, [.5]*channels)])
-    kind = dict(mnist=torchvision.datasets.MNIST, cifar10=torchvision.datasets.CIFAR10)[name]
-    for folder in data_dirs():
-        try: dataset = kind(folder, train=True, transform=transform); break
-        except RuntimeError: pass
-    loader = torch.utils.data.DataLoader(dataset, 64, shuffle=True, num_workers=2)
+    loader = tutorial_loader(judge.train.name, size)
     bce = nn.BCEWithLogitsLoss()
     opt_g, opt_d = [torch.optim.Adam(net.parameters(), lr=2e-4, betas=(.5, .999)) for net in (G, D)]
     rows, left, steps, log, spent, start = [], list(marks), 0, [], 0., time.perf_counter()
@@ -101,7 +104,6 @@ if __name__ == '__main__':
     p.add_argument('--data', nargs='+', default=['mnist', 'cifar10'])
     p.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
     a = p.parse_args()
-    sets = {}
     for name in a.data:
         judge, runs = Judge(name), dict(ours=[], plain=[], tutorial=[])
         for seed in a.seeds:
@@ -114,5 +116,5 @@ if __name__ == '__main__':
         percent = lambda who, seconds: [r['percent_of_noise'] for r in runs[who] if r['seconds'] == seconds]
         summary = {who: {str(s): dict(median=round(statistics.median(percent(who, s)), 3), lowest=round(min(percent(who, s)), 3), highest=round(max(percent(who, s)), 3)) for s in marks}
                    for who, marks in (('ours', OURS), ('plain', PLAIN), ('tutorial', TUTORIAL))}
-        sets[name] = dict(accuracy=judge.about['accuracy'], noise=round(judge.noise, 3), floor=round(judge.floor, 4), resized=round(judge.resized, 4), summary=summary, runs=runs)
-    save('time_to_quality', batch_size=64, samples=10_000, seeds=a.seeds, sets=sets)
+        result = dict(accuracy=judge.about['accuracy'], noise=round(judge.noise, 3), floor=round(judge.floor, 4), resized=round(judge.resized, 4), summary=summary, runs=runs)
+        save(f'time_to_quality_{name}', batch_size=64, samples=10_000, seeds=a.seeds, sets={name: result})

@@ -17,7 +17,7 @@ import gan_course.networks    # fills the registry that load_generator looks nam
 from .evaluation import *
 from .commands import *
 
-# %% ../nbs/api/evaluate.ipynb #f0b74bac
+# %% ../nbs/api/evaluate.ipynb #86db8598
 def _parser():
     p = Parser('gan_eval', 'Score a trained generator against real data that it has not seen.')
     p.add_argument('run', metavar='RUN', help='run folder that gan_train made')
@@ -41,7 +41,9 @@ def main(argv=None):
     if not a.data and not known: raise UserError(f'{run} does not say what it was trained on: give --data')
     options = dict(size=config['networks']['shape'][-1], batch_size=1, device=device)
     train, test = [image_data(a.data or known['name'], split=s, **options) for s in ('train', 'test')]
-    samples = sample_from(G, config['z_dim'], n, seed, as_uint8=True)
+    # A conditional G is asked for classes as often as the training data has them
+    labels = train.labels.cpu()[torch.randint(len(train.labels), (n,), generator=torch.Generator().manual_seed(seed))] if getattr(G, 'classes', 0) else None
+    samples = sample_from(G, config['z_dim'], n, seed, as_uint8=True, labels=labels)
     fid = inception_fid(samples, test.images, device) if a.inception else None    # first: it is what may be missing
     result = score(samples, train, test)
     result['protocol'].update(run=str(a.run), seed=seed)

@@ -34,15 +34,28 @@ def _writer(
     if path.exists() and not kind: raise UserError(f'--out {out} is a file without a suffix; give a .png, a .npz, or a folder')
     return pick(kind, {'.png': to_grid, '.npz': to_array, '': to_folder}, 'output suffix')
 
-# %% ../nbs/api/sample.ipynb #9bd17b9a
+# %% ../nbs/api/sample.ipynb #fb04d1ac
 def _parser():
     p = Parser('gan_sample', 'Draw new samples from a trained generator.')
     p.add_argument('run', metavar='RUN', help='run folder that gan_train made')
     p.option('n', default=64, help='how many (default: 64)')
     p.option('seed', default=0, help='of the noise (default: 0)')
+    p.option('label', help='only this class, by name or by number; for a run trained with --conditional (default: each class in turn)')
     p.option('out', default='samples.png', help='.png: a grid; .npz: `images`, uint8 N×H×W×C; a folder: single PNGs (default: samples.png)')
     p.option('device', default='auto', help='auto, cpu, cuda, cuda:1, mps (default: auto)')
     return p
+
+def _label(
+    config, # of the run
+    given   # as the user gave it, or None
+):
+    "The number of a class."
+    if given is None: return None
+    classes = config['networks'].get('classes', 0)
+    if not classes: raise UserError('this run was not trained with --conditional: it cannot draw a class that is asked for')
+    names = (config.get('data') or {}).get('classes') or [str(i) for i in range(classes)]
+    if given not in names and given.isdecimal() and int(given) < classes: return int(given)
+    return pick(given, {name: i for i, name in enumerate(names)}, 'label')
 
 @command('gan_sample')
 def main(argv=None):
@@ -51,7 +64,7 @@ def main(argv=None):
     n, seed = check_number(a.n, '--n', 1, 1e6, whole=True), check_number(a.seed, '--seed', 0, 2**32 - 1, whole=True)
     write, device = _writer(a.out), get_device(a.device)
     G, config = load_generator(find_run(a.run), device=device)
-    write(sample_from(G, config['z_dim'], n, seed, as_uint8=True))
+    write(sample_from(G, config['z_dim'], n, seed, as_uint8=True, labels=_label(config, a.label)))
     print(f'{n} samples of {a.run} with seed {seed}: {a.out}')
 
 # %% ../nbs/api/sample.ipynb #9be5dc49

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['frozen', 'StepStats', 'd_step', 'g_step', 'Callback', 'EMA', 'LinearDecay', 'History', 'TrainingDiverged', 'NaNGuard',
-           'SampleGrid', 'save_png', 'Progress', 'Checkpoint', 'GANTrainer', 'seeded_noise', 'sample_from',
+           'SampleGrid', 'save_png', 'Progress', 'Checkpoint', 'GANTrainer', 'Critic', 'seeded_noise', 'sample_from',
            'load_networks', 'load_generator']
 
 # %% ../nbs/1_foundations/03_training.ipynb #71c190ab
@@ -180,14 +180,15 @@ class NaNGuard(Callback):
     def after_step(self, t):
         if t.step % self.every == 0: self.check(t)
 
-# %% ../nbs/1_foundations/03_training.ipynb #81bbe674
+# %% ../nbs/1_foundations/03_training.ipynb #ccef63ff
 class SampleGrid(Callback):
     "Every `every` steps draw `n` samples from noise that stays the same: kept in `grids` (step, H×W or H×W×3 uint8), written to the run folder if there is one."
     def __init__(self, every:int=500, # steps between pictures
                  n:int=64, ncol:int=8, keep:int=8): # images, per row; how many pictures to keep in memory
         self.every, self.n, self.ncol, self.keep, self.grids = check_number(every, 'every', 1, 1e9, whole=True), n, ncol, keep, []
     def draw(self, t):
-        grid = image_grid(t.sample(self.n, seed=0), self.ncol, fill=128)
+        if 2 <= t.classes <= 16: grid = image_grid(t.sample(8*t.classes, seed=0), t.classes, fill=128)      # a column for each class
+        else: grid = image_grid(t.sample(self.n, seed=0), self.ncol, fill=128)
         self.grids = [*self.grids, (t.step, grid)][-self.keep:]
         if t.run: save_png(Path(t.run)/'samples'/f'step_{t.step:06d}.png', grid)
     def after_step(self, t):
@@ -244,7 +245,7 @@ class Checkpoint(Callback):
         t.save(self.run)
         self.due = time.perf_counter() + self.seconds   # counted from now: a slow disk must not mean saving all the time
 
-# %% ../nbs/1_foundations/03_training.ipynb #5acff0f5
+# %% ../nbs/1_foundations/03_training.ipynb #b3080da8
 class GANTrainer:
     "Train a generator G and a discriminator D against each other."
     def __init__(self,
@@ -258,6 +259,7 @@ class GANTrainer:
         d_lr:float=None,
         betas:tuple=(.5, .99),    # of Adam
         z_dim:int=None,           # size of the noise (default: `G.z_dim`)
+        augment=None,             # differentiable function of a batch, applied to whatever D sees, real or fake, in both steps
         cbs=(),                   # callbacks; `History`, `NaNGuard` and `Progress` are added unless one of the kind is given
         device='auto',            # as for `get_device`
         precision:str='auto',     # 'fp32', 'bf16', or 'auto': bf16 on CUDA; penalties stay in float32
@@ -273,18 +275,19 @@ class GANTrainer:
         if self.penalty: warn_if_coupled(D)
         self.lr = check_number(lr, 'learning rate', 0, 10, above=True)
         self.d_lr = self.lr if d_lr is None else check_number(d_lr, "D's learning rate", 0, 10, above=True)
-        self.betas = tuple(betas)
+        self.betas = tuple(float(check_number(b, "Adam's beta", 0, 1)) for b in betas)
         z_dim = getattr(G, 'z_dim', None) if z_dim is None else z_dim
         if z_dim is None: raise UserError('how long is the noise? Pass z_dim=, or give G an attribute z_dim')
         self.z_dim = check_number(z_dim, 'z_dim', 1, 1e6, whole=True)
+        self.augment, self.classes, self.labels = augment, getattr(G, 'classes', 0), None
         self.precision = pick(precision, ['auto', 'fp32', 'bf16'], 'precision')
         if self.precision == 'bf16' and self.device.type == 'mps': raise UserError("precision 'bf16' is for the CPU and CUDA; use fp32 on mps")
         half = self.precision == 'bf16' or (self.precision == 'auto' and self.device.type == 'cuda')
         self.autocast = partial(torch.autocast, self.device.type, torch.bfloat16) if half else nullcontext
         self.channels_last = self.device.type == 'cpu' if channels_last == 'auto' else channels_last
         if self.channels_last:
-            for p in [*self.G.parameters(), *self.D.parameters()]:
-                if p.dim() == 4: p.data = p.data.contiguous(memory_format=torch.channels_last)
+            # Not `.contiguous(...)` of each weight: with one input channel that counts as done already, and the layer then runs in the slow layout
+            for net in (self.G, self.D): net.to(memory_format=torch.channels_last)
         self.fused = self.device.type in ('cpu', 'cuda')      # one kernel for all weights, where torch has one
         self.opt_g = torch.optim.Adam(self.G.parameters(), self.lr, betas=self.betas, fused=self.fused)
         self.opt_d = torch.optim.Adam(self.D.parameters(), self.d_lr, betas=self.betas, fused=self.fused)
@@ -302,11 +305,25 @@ class GANTrainer:
         "One update of D; the penalty takes part every `penalty_every` steps, with as many times the weight. A game with another D overrides this."
         penalty = self.penalty if self.penalty and self.step % self.penalty_every == 0 else None
         weight = None if penalty is None else self.penalty_every*(penalty.weight if self.gamma is None else self.gamma)
-        return d_step(self.D, self.opt_d, real, fake, self.loss, penalty, weight, self.autocast)
+        return d_step(self.critic, self.opt_d, real, fake, self.loss, penalty, weight, self.autocast)
 
     def g_step(self, fake, real) -> StepStats:
         "One update of G. A game with another G overrides this."
-        return g_step(self.D, self.opt_g, fake, self.loss, real, self.autocast)
+        return g_step(self.critic, self.opt_g, fake, self.loss, real, self.autocast)
+
+    @property
+    def critic(self):
+        "D as the losses see it in this step."
+        return self.D if self.labels is None and self.augment is None else Critic(self.D, self.labels, self.augment)
+
+# %% ../nbs/1_foundations/03_training.ipynb #7708b61a
+class Critic:
+    "D as losses and penalties see it: a function of samples alone, with their labels filled in and the samples augmented, anew at each call."
+    def __init__(self, D:nn.Module, labels=None, augment=None): self.D, self.labels, self.augment = D, labels, augment
+    def __call__(self, x):
+        if self.augment is not None: x = self.augment(x)
+        return self.D(x) if self.labels is None else self.D(x, self.labels)
+    def parameters(self): return self.D.parameters()
 
 # %% ../nbs/1_foundations/03_training.ipynb #733e1bf1
 @patch
@@ -316,22 +333,25 @@ def noise(self:GANTrainer,
     "Standard normal noise from the trainer's own generator."
     return torch.randn(n, self.z_dim, generator=self.rng, device=self.device)
 
-# %% ../nbs/1_foundations/03_training.ipynb #268487ca
+# %% ../nbs/1_foundations/03_training.ipynb #3fbf276a
 @patch
 def batches(self:GANTrainer,
     data # iterable of batches, or of (batch, label, …)
 ):
-    "Real batches on the device, without end."
+    "Real batches on the device, without end, each with its labels if the game is conditional."
     empty = 0
     while empty < 2:   # a loader that resumes at the very end of a round gives nothing once
         empty += 1
         for batch in data:
             empty = 0
-            real = (batch[0] if isinstance(batch, (tuple, list)) else batch).to(self.device, non_blocking=True)
-            yield real.contiguous(memory_format=torch.channels_last) if self.channels_last and real.dim() == 4 else real
+            real, labels = batch[:2] if isinstance(batch, (tuple, list)) and len(batch) > 1 else (batch[0] if isinstance(batch, (tuple, list)) else batch, None)
+            if self.classes and labels is None: raise UserError('a conditional G needs data with labels: batches of (real, label)')
+            real = real.to(self.device, non_blocking=True)
+            if self.channels_last and real.dim() == 4: real = real.contiguous(memory_format=torch.channels_last)
+            yield real, labels.to(self.device, non_blocking=True) if self.classes else None
     raise UserError('the data gives no batch (any more): pass something that can be iterated again and again, with at least one batch')
 
-# %% ../nbs/1_foundations/03_training.ipynb #59fe77a3
+# %% ../nbs/1_foundations/03_training.ipynb #66ebbb50
 @patch
 def fit(self:GANTrainer,
     data,               # iterable of batches of real samples, or of (batch, label)
@@ -345,9 +365,9 @@ def fit(self:GANTrainer,
         self.G.train(); self.D.train()
         batches, start = self.batches(data), time.perf_counter() - self.seconds
         while not (self.stopped or self.reached):                                   # 6 repeat
-            real = next(batches)
+            real, self.labels = next(batches)                      #   (labels: None, unless the game is conditional)
             z = self.noise(len(real))                              # 2 noise
-            with self.autocast(): fake = self.G(z)                 # 3 fake samples
+            with self.autocast(): fake = self.make(z)              # 3 fake samples
             fake = fake.float()
             self.d_stats = self.d_step(real, fake)                 # 4 and 5: D
             self.g_stats = self.g_step(fake, real)                 # 5: G
@@ -360,7 +380,14 @@ def fit(self:GANTrainer,
     finally: self.moment('after_fit')
     return self
 
-# %% ../nbs/1_foundations/03_training.ipynb #c4e29b7f
+# %% ../nbs/1_foundations/03_training.ipynb #c4c6e683
+@patch
+def make(self:GANTrainer,
+    z # noise
+) -> torch.Tensor: # fake samples
+    "G's answer to noise, for the labels of the batch at hand if the game is conditional."
+    return self.G(z) if self.labels is None else self.G(z, self.labels)
+
 @patch
 def plan(self:GANTrainer, data, steps=None, minutes=None):
     "Work out where this call of `fit` ends."
@@ -405,7 +432,7 @@ def history(self:GANTrainer) -> list:
     "The rows of the log: one dict per logged step."
     return next(cb.rows for cb in self.cbs if isinstance(cb, History))
 
-# %% ../nbs/1_foundations/03_training.ipynb #6d7f2c32
+# %% ../nbs/1_foundations/03_training.ipynb #60772328
 def seeded_noise(
     n:int, z_dim:int, # shape
     seed:int=0        # of the noise
@@ -426,30 +453,46 @@ def _as_asked(x, as_uint8):
     if not torch.isfinite(x).all(): raise UserError('this generator is broken: its samples have NaN or infinite values')      # as bytes they would be black, and pass
     return to_uint8(x)
 
+def _labels_for(n, classes, labels):
+    "n labels, or None for a G without classes."
+    if not classes:
+        if labels is not None: raise UserError('this generator was not trained with labels: it cannot draw a class that is asked for')
+        return None
+    if labels is None: return torch.arange(n) % classes
+    labels = torch.as_tensor(labels).long().expand(n) if torch.as_tensor(labels).dim() == 0 else torch.as_tensor(labels).long()
+    if len(labels) != n: raise UserError(f'{n} samples need {n} labels, not {len(labels)}')
+    if n and not 0 <= labels.min() <= labels.max() < classes: raise UserError(f'labels must lie between 0 and {classes - 1}')
+    return labels
+
 def sample_from(
     G:nn.Module,         # noise N×z_dim → samples N×…
     z_dim:int,           # size of the noise
     n:int,               # how many
     seed:int=0,          # of the noise
     batch_size:int=500,  # how many at a time; does not change the samples
-    as_uint8:bool=False  # as bytes, which take a quarter of the memory; for images in [−1, 1]
+    as_uint8:bool=False, # as bytes, which take a quarter of the memory; for images in [−1, 1]
+    labels=None          # of a conditional G: one label for all, or n of them (default: 0, 1, 2, … and again)
 ) -> torch.Tensor:       # n×… on the CPU
     "Samples of `G` in evaluation mode."
     z = seeded_noise(check_number(n, 'n', 1, 1e8, whole=True), z_dim, seed)
+    y = _labels_for(n, getattr(G, 'classes', 0), labels)
     training, device = G.training, next(G.parameters()).device
     G.eval()
     try:
-        with torch.no_grad(): return torch.cat([_as_asked(G(b.to(device)).float(), as_uint8) for b in z.split(batch_size)])
+        with torch.no_grad():
+            parts = zip(z.split(batch_size), [()]*len(z) if y is None else ((b.to(device),) for b in y.split(batch_size)))
+            return torch.cat([_as_asked(G(b.to(device), *given).float(), as_uint8) for b, given in parts])
     finally: G.train(training)
 
 @patch
 def sample(self:GANTrainer,
     n:int=64,            # how many
     seed:int=0,          # of the noise
-    batch_size:int=500   # how many at a time; does not change the samples
+    batch_size:int=500,  # how many at a time; does not change the samples
+    labels=None          # of a conditional G: one label for all, or n of them (default: 0, 1, 2, … and again)
 ) -> torch.Tensor:       # n×… on the CPU
     "Samples of the averaged generator."
-    return sample_from(self.generator, self.z_dim, n, seed, batch_size)
+    return sample_from(self.generator, self.z_dim, n, seed, batch_size, labels=labels)
 
 # %% ../nbs/1_foundations/03_training.ipynb #1230071d
 def _prefixed(prefix, tensors): return {f'{prefix}.{k}': v for k, v in tensors.items()}
