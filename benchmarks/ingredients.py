@@ -58,18 +58,20 @@ def shuffled(G):
 
 removed = {
     'learning rate of 2e-4': dict(lr=2e-4),
-    'Adam with β₂ = 0.999': dict(betas=(.5, .999)),
+    'batch of 64': dict(batch_size=64),
+    'Adam with β₁ = 0.5': dict(betas=(.5, .99)),
+    'Adam with β₂ = 0.999': dict(betas=(0., .999)),
     'no average of the weights': dict(ema=None),
     'no schedule': dict(schedule=False),
     'DataLoader with transforms': dict(loader=True),
     'not channels-last, not fused, .item()': dict(thrift=False),
-    'all of them': dict(lr=2e-4, betas=(.5, .999), ema=None, schedule=False, loader=True, thrift=False),
+    'all of them': dict(lr=2e-4, batch_size=64, betas=(.5, .999), ema=None, schedule=False, loader=True, thrift=False),
 }
 instead = {
-    'rate × ½': dict(lr=2e-3), 'rate × 2': dict(lr=8e-3), "D's rate × ½": dict(d_lr=2e-3), "D's rate × 2": dict(d_lr=8e-3), 'β₁ = 0': dict(betas=(0., .99)),
+    'rate × ½': dict(lr=2e-3), 'rate × 2': dict(lr=8e-3), "D's rate × ½": dict(d_lr=2e-3), "D's rate × 2": dict(d_lr=8e-3),
     'rate falls from the start': dict(decay_start=0.), 'rate held for 70 %': dict(decay_start=.7),
     'average over 50 steps': dict(ema=.98), 'average over 500 steps': dict(ema=.998),
-    'batch of 32': dict(batch_size=32), 'batch of 128': dict(batch_size=128),
+    'batch of 32': dict(batch_size=32), 'batch of 256': dict(batch_size=256),
     'hinge': dict(loss='hinge'), 'least squares': dict(loss='least_squares'), 'relativistic': dict(loss='relativistic'),
     'D: spectral norm': dict(d_norm='spectral'), 'D: no norm': dict(d_norm='none', lr=2e-3),
     'D: no norm, R1 each step': dict(d_norm='none', lr=2e-3, penalty='r1'), 'D: no norm, R1 every 4th step': dict(d_norm='none', lr=2e-3, penalty='r1', penalty_every=4),
@@ -86,11 +88,11 @@ class NewFakes(GANTrainer):
     def g_step(self, fake, real): return super().g_step(self.G(self.noise(len(fake))), real)
 
 
-def run(judge, seed, seconds, lr=recipe['lr'], d_lr=None, betas=(.5, .99), ema=recipe['ema'], schedule=True, decay_start=recipe['decay_start'], batch_size=recipe['batch_size'],
+def run(judge, seed, seconds, lr=recipe['lr'], d_lr=None, betas=(0., .99), ema=recipe['ema'], schedule=True, decay_start=recipe['decay_start'], batch_size=recipe['batch_size'],
         loader=False, thrift=True, share=True, shifts=False, mirror=False, compiled=False, change=None, loss='non_saturating', penalty='none', gamma=None, penalty_every=1, precision='fp32', **networks):
     set_seed(seed)
     name, shape = judge.train.name, judge.train.shape
-    data = tutorial_loader(name, shape[-1]) if loader else image_data(name, batch_size, device='cpu', seed=seed)
+    data = tutorial_loader(name, shape[-1], batch_size) if loader else image_data(name, batch_size, device='cpu', seed=seed)
     if mirror: data = Flipped(data, seed)
     G, D = dcgan(shape, **networks)
     if change: G = change(G)

@@ -26,7 +26,7 @@ class HandWritten:
         self.G, self.D = [net.to(memory_format=torch.channels_last) for net in dcgan(shape, **kw)]
         self.avg = dcgan(shape, **kw)[0].to(memory_format=torch.channels_last).requires_grad_(False)
         self.avg.load_state_dict(self.G.state_dict())
-        self.opt_g, self.opt_d = [torch.optim.Adam(n.parameters(), lr, betas=(.5, .99), fused=True) for n in (self.G, self.D)]
+        self.opt_g, self.opt_d = [torch.optim.Adam(n.parameters(), lr, betas=(0., .99), fused=True) for n in (self.G, self.D)]
         floats = lambda net: [v for v in [*net.parameters(), *net.buffers()] if v.is_floating_point()]
         self.mine, self.theirs = floats(self.avg), [v.detach() for v in floats(self.G)]
         self.params, self.data, self.decay, self.step, self.batches = list(self.D.parameters()), data, decay, 0, None

@@ -69,12 +69,12 @@ def tutorial_networks(channels):
     return G, D
 
 
-def tutorial_loader(name, size):
+def tutorial_loader(name, size, batch_size=64):
     "torchvision's data set, transformed picture by picture in two worker processes."
     channels, kind = dict(mnist=(1, torchvision.datasets.MNIST), cifar10=(3, torchvision.datasets.CIFAR10))[name]
     transform = T.Compose([T.Resize(size), T.ToTensor(), T.Normalize([.5]*channels, [.5]*channels)])
     for folder in data_dirs():
-        try: return torch.utils.data.DataLoader(kind(folder, train=True, transform=transform), 64, shuffle=True, num_workers=2)
+        try: return torch.utils.data.DataLoader(kind(folder, train=True, transform=transform), batch_size, shuffle=True, num_workers=2)
         except RuntimeError: pass
     raise UserError(f'no {name} here')     # not reached: the judge has found it already
 
@@ -117,4 +117,4 @@ if __name__ == '__main__':
         summary = {who: {str(s): dict(median=round(statistics.median(percent(who, s)), 3), lowest=round(min(percent(who, s)), 3), highest=round(max(percent(who, s)), 3)) for s in marks}
                    for who, marks in (('ours', OURS), ('plain', PLAIN), ('tutorial', TUTORIAL))}
         result = dict(accuracy=judge.about['accuracy'], noise=round(judge.noise, 3), floor=round(judge.floor, 4), resized=round(judge.resized, 4), summary=summary, runs=runs)
-        save(f'time_to_quality_{name}', batch_size=64, samples=10_000, seeds=a.seeds, sets={name: result})
+        save(f'time_to_quality_{name}', recipe=recipe, samples=10_000, seeds=a.seeds, sets={name: result})

@@ -19,7 +19,7 @@ from .networks import *
 from .commands import *
 
 # %% ../nbs/api/train.ipynb #ef6e75b3
-recipe = dict(lr=4e-3, batch_size=64, ema=.99, decay_start=.4, few=10_000, d_lr_few=.1)
+recipe = dict(lr=4e-3, batch_size=128, ema=.99, decay_start=.4, few=10_000, d_lr_few=.1)
 minutes_for = {'digits': 1.5, 'mnist': 2., 'fashion_mnist': 3., 'cifar10': 15.}   # a folder: 5
 recipe_of = {'resnet': dict(loss='hinge', lr=1e-3), 'r3gan': dict(loss='relativistic', penalty='r1r2', lr=2e-3)}   # where a network wants something else
 
@@ -62,7 +62,8 @@ def _new(a, out):
     pick(a.precision or 'auto', ['auto', 'fp32', 'bf16'], 'precision')
     _check_new(out)
     seed = a.seed or 0
-    data = image_data(a.data, a.batch_size or recipe['batch_size'], a.size, limit=a.limit, device=device, seed=seed)
+    data = image_data(a.data, a.batch_size or 64, a.size, limit=a.limit, device=device, seed=seed)
+    if a.batch_size is None: data.batch_size = min(recipe['batch_size'], len(data.images))      # a small folder must do, if it has 64
     set_seed(seed)
     if a.conditional and len(data.classes) < 2: raise UserError(f'--conditional needs classes, and {a.data} has one: put the pictures of each class in a folder of its own')
     # A gradient penalty needs a D that does not couple the samples of a batch

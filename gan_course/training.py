@@ -257,7 +257,7 @@ class GANTrainer:
         penalty_every:int=1,      # compute the penalty every so many steps, with as many times the weight
         lr:float=1e-3,            # learning rate of G, and of D unless `d_lr` is given
         d_lr:float=None,
-        betas:tuple=(.5, .99),    # of Adam
+        betas:tuple=(0., .99),    # of Adam; β₁ = 0: momentum carries each player past an opponent that moves
         z_dim:int=None,           # size of the noise (default: `G.z_dim`)
         augment=None,             # differentiable function of a batch, applied to whatever D sees, real or fake, in both steps
         cbs=(),                   # callbacks; `History`, `NaNGuard` and `Progress` are added unless one of the kind is given
@@ -432,7 +432,7 @@ def history(self:GANTrainer) -> list:
     "The rows of the log: one dict per logged step."
     return next(cb.rows for cb in self.cbs if isinstance(cb, History))
 
-# %% ../nbs/1_foundations/03_training.ipynb #60772328
+# %% ../nbs/1_foundations/03_training.ipynb #4c6e217c
 def seeded_noise(
     n:int, z_dim:int, # shape
     seed:int=0        # of the noise
@@ -459,7 +459,8 @@ def _labels_for(n, classes, labels):
         if labels is not None: raise UserError('this generator was not trained with labels: it cannot draw a class that is asked for')
         return None
     if labels is None: return torch.arange(n) % classes
-    labels = torch.as_tensor(labels).long().expand(n) if torch.as_tensor(labels).dim() == 0 else torch.as_tensor(labels).long()
+    labels = torch.as_tensor(labels).long()
+    if labels.dim() == 0: labels = labels.expand(n)
     if len(labels) != n: raise UserError(f'{n} samples need {n} labels, not {len(labels)}')
     if n and not 0 <= labels.min() <= labels.max() < classes: raise UserError(f'labels must lie between 0 and {classes - 1}')
     return labels
@@ -480,8 +481,8 @@ def sample_from(
     G.eval()
     try:
         with torch.no_grad():
-            parts = zip(z.split(batch_size), [()]*len(z) if y is None else ((b.to(device),) for b in y.split(batch_size)))
-            return torch.cat([_as_asked(G(b.to(device), *given).float(), as_uint8) for b, given in parts])
+            inputs = [v.split(batch_size) for v in ((z,) if y is None else (z, y))]
+            return torch.cat([_as_asked(G(*(v.to(device) for v in part)).float(), as_uint8) for part in zip(*inputs)])
     finally: G.train(training)
 
 @patch
