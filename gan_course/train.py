@@ -63,7 +63,7 @@ def _new(a, out):
     _check_new(out)
     seed = a.seed or 0
     data = image_data(a.data, a.batch_size or 64, a.size, limit=a.limit, device=device, seed=seed)
-    if a.batch_size is None: data.batch_size = min(recipe['batch_size'], len(data.images))      # a small folder must do, if it has 64
+    if a.batch_size is None: data.batch_size = min(recipe['batch_size'], len(data.images))      # a smaller folder is one batch
     set_seed(seed)
     if a.conditional and len(data.classes) < 2: raise UserError(f'--conditional needs classes, and {a.data} has one: put the pictures of each class in a folder of its own')
     # A gradient penalty needs a D that does not couple the samples of a batch
@@ -121,7 +121,7 @@ def _parser():
     p.option('conditional', action='store_true', help='tell both networks the class: gan_sample RUN --label K then draws one class')
     p.option('steps', help='train until this many steps are done; on a CPU such a run can be repeated exactly')
     p.option('minutes', help='train until this many minutes are done (default: 1.5 for digits, 2 for mnist, 3 for fashion_mnist, 15 for cifar10, 5 for a folder; three times that on a GPU)')
-    p.option('batch_size', help=f'images per step (default: {recipe["batch_size"]})')
+    p.option('batch_size', help=f'images per step (default: {recipe["batch_size"]}, or all of a smaller folder)')
     p.option('lr', help=f'learning rate of both networks (default: {recipe["lr"]:g}, half of it with a penalty, {recipe_of["resnet"]["lr"]:g} for resnet; for D a tenth on fewer than {recipe["few"]:,} images)')
     p.option('size', help='pixels: 28, 32 or 64 (default: as the images are; 28 or 32 for a folder)')
     p.option('limit', help='use only this many images')
