@@ -1,5 +1,6 @@
-"What the benchmarks share: a record of the machine, and the results folder."
-import datetime, json, platform, sys
+"What the benchmarks share: a record of the machine, the results folder, and many runs at a time."
+import datetime, json, multiprocessing, platform, sys
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import torch
@@ -23,3 +24,26 @@ def save(name, **values):
     results.mkdir(exist_ok=True)
     (results/f'{name}.json').write_text(json.dumps(record, indent=1) + '\n')
     print(json.dumps(record, indent=1))
+
+
+def _one(work, job, threads):
+    torch.set_num_threads(threads)
+    return work(**job)
+
+
+def run_all(work, jobs, keep=None, processes=1):
+    """`work(**job)` → dict for each of `jobs` (JSON-able dicts), `processes` of them at a time, the cores shared out among them; in the order of `jobs`.
+    Finished ones are added to the file `keep` and not repeated."""
+    kept = [json.loads(line) for line in Path(keep).read_text().splitlines()] if keep and Path(keep).exists() else []
+    done = {i: row for i, job in enumerate(jobs) for row in kept if job.items() <= row.items()}
+    threads = max(1, torch.get_num_threads()//processes)
+    with ProcessPoolExecutor(processes, multiprocessing.get_context('spawn')) as pool:
+        waiting = {pool.submit(_one, work, job, threads): i for i, job in enumerate(jobs) if i not in done}
+        for future in as_completed(waiting):
+            i = waiting[future]
+            done[i] = {**jobs[i], **future.result()}
+            print(json.dumps(done[i])[:300], flush=True)
+            if keep:
+                with open(keep, 'a') as f: f.write(json.dumps(done[i]) + '\n')
+    if keep and '--keep' in sys.argv: sys.argv[sys.argv.index('--keep') + 1] = 'FILE'      # as the record shows it
+    return [done[i] for i in range(len(jobs))]

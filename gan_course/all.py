@@ -6,7 +6,7 @@
 __all__ = []
 
 # %% ../nbs/api/all.ipynb #7a1aea80
-from . import core, animation, objectives, training, data, networks, evaluation
+from . import core, animation, objectives, training, data, networks, evaluation, augment
 from .core import *
 from .animation import *
 from .objectives import *
@@ -14,6 +14,7 @@ from .training import *
 from .data import *
 from .networks import *
 from .evaluation import *
+from .augment import *
 
 # %% ../nbs/api/all.ipynb #a052d770
-__all__ = [name for module in (core, animation, objectives, training, data, networks, evaluation) for name in module.__all__]
+__all__ = [name for module in (core, animation, objectives, training, data, networks, evaluation, augment) for name in module.__all__]

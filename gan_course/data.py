@@ -195,6 +195,17 @@ def image_data(
 # %% ../nbs/2_practice/04_data.ipynb #64a50fba
 _said = set()    # sets that were missed already: one line is enough for both splits
 
+def _scenes(split, copies=4):
+    "Digits of 20 pixels in a random colour, somewhere on a ground of another: images N×3×32×32 and labels."
+    images, labels, classes = _digits(split, 20)
+    rng = torch.Generator().manual_seed(0 if split == 'train' else 1)
+    shape = resize(images, 20).repeat(copies, 1, 1, 1).float()/255
+    ground, step = torch.rand(2, len(shape), 3, 1, 1, generator=rng)
+    ink, ground = 255*((ground + .3 + .4*step) % 1), 255*ground         # far enough from the ground in each colour to be seen
+    cover = torch.zeros(len(shape), 1, 32, 32)
+    for i, (y, x) in enumerate(torch.randint(0, 13, (len(shape), 2), generator=rng).tolist()): cover[i, :, y:y + 20, x:x + 20] = shape[i]
+    return (ground + (ink - ground)*cover).round().to(torch.uint8), labels.repeat(copies), classes
+
 def data_or_digits(
     name:str, # a named set
     **options # as for `image_data`
@@ -205,4 +216,8 @@ def data_or_digits(
         if not str(e).startswith(f'no {name} here'): raise
         if name not in _said: print(f'{name} is not here and cannot be downloaded: this page runs on the embedded digits instead.')
         _said.add(name)
-        return image_data('digits', **{'size': {'cifar10': 32}.get(name, 28), **options})
+        if name != 'cifar10': return image_data('digits', **{'size': 28, **options})
+        options = {'batch_size': 64, 'split': 'train', 'limit': None, 'device': 'auto', 'seed': 0, **options}
+        images, labels, classes = _scenes(options['split'])
+        keep = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[:options['limit']]
+        return ImageBatches(resize(images[keep], options.get('size') or 32), labels[keep], classes, 'scenes', options['batch_size'], options['device'], options['seed'])

@@ -16,12 +16,13 @@ from .objectives import *
 from .training import *
 from .data import *
 from .networks import *
+from .augment import *
 from .commands import *
 
 # %% ../nbs/api/train.ipynb #ef6e75b3
 recipe = dict(lr=4e-3, batch_size=128, ema=.99, decay_start=.4, few=10_000, d_lr_few=.1)
 minutes_for = {'digits': 1.5, 'mnist': 2., 'fashion_mnist': 3., 'cifar10': 15.}   # a folder: 5
-recipe_of = {'resnet': dict(loss='hinge', lr=1e-3), 'r3gan': dict(loss='relativistic', penalty='r1r2', lr=2e-3)}   # where a network wants something else
+recipe_of = {'resnet': dict(loss='hinge', lr=2e-4, d_lr=8e-4, batch_size=64), 'r3gan': dict(loss='relativistic', penalty='r1r2', lr=2e-3, batch_size=64)}   # where a network wants something else
 
 # %% ../nbs/api/train.ipynb #42832611
 def _free_name(out):
@@ -47,6 +48,11 @@ def _check_numbers(a):
     if a.minutes is not None: a.minutes = float(a.minutes)
 
 # %% ../nbs/api/train.ipynb #e7c88fe5
+def _policies(given):
+    "Names of augmentations, from what the user gave: all, none, or some joined by commas."
+    if given in (None, 'none'): return []
+    return list(policies) if given == 'all' else DiffAugment(*given.split(',')).names
+
 def _callbacks(notes, out): 
     return [EMA(notes['ema']), LinearDecay(notes['decay_start']), SampleGrid(), Checkpoint(out)]
 
@@ -62,8 +68,9 @@ def _new(a, out):
     pick(a.precision or 'auto', ['auto', 'fp32', 'bf16'], 'precision')
     _check_new(out)
     seed = a.seed or 0
-    data = image_data(a.data, a.batch_size or 64, a.size, limit=a.limit, device=device, seed=seed)
-    if a.batch_size is None: data.batch_size = min(recipe['batch_size'], len(data.images))      # a smaller folder is one batch
+    names = _policies(a.augment)
+    data = image_data(a.data, a.batch_size or 1, a.size, limit=a.limit, device=device, seed=seed)
+    if a.batch_size is None: data.batch_size = min(wants.get('batch_size', recipe['batch_size']), len(data.images))      # a smaller folder is one batch
     set_seed(seed)
     if a.conditional and len(data.classes) < 2: raise UserError(f'--conditional needs classes, and {a.data} has one: put the pictures of each class in a folder of its own')
     # A gradient penalty needs a D that does not couple the samples of a batch
@@ -71,11 +78,12 @@ def _new(a, out):
     minutes = a.minutes
     if a.steps is None and minutes is None: minutes = minutes_for.get(a.data, 5.)*(1 if device.type == 'cpu' else 3)
     lr = a.lr or wants.get('lr') or (recipe['lr'] if penalty is None else recipe['lr']/2)
-    d_lr = recipe['d_lr_few']*lr if a.lr is None and penalty is None and arch == 'dcgan' and len(data.images) < recipe['few'] else lr
+    d_lr = recipe['d_lr_few']*lr if a.lr is None and penalty is None and arch == 'dcgan' and len(data.images) < recipe['few'] else wants.get('d_lr', lr) if a.lr is None else lr
     notes = dict(data=dict(name=a.data if a.data in named_sets else str(Path(a.data).resolve()), size=data.shape[-1], limit=a.limit, classes=data.classes),
-                 batch_size=data.batch_size, ema=recipe['ema'], decay_start=recipe['decay_start'], plan=dict(steps=a.steps, minutes=minutes), finished=False,
+                 batch_size=data.batch_size, augment=names, ema=recipe['ema'], decay_start=recipe['decay_start'], plan=dict(steps=a.steps, minutes=minutes), finished=False,
                  versions=dict(gan_course=gan_course.__version__, torch=torch.__version__, python=platform.python_version()))
-    trainer = GANTrainer(G, D, loss=loss, penalty=penalty or 'none', gamma=a.gamma, lr=lr, d_lr=d_lr, device=device, precision=a.precision or 'auto', seed=seed, cbs=_callbacks(notes, out))
+    trainer = GANTrainer(G, D, loss=loss, penalty=penalty or 'none', gamma=a.gamma, lr=lr, d_lr=d_lr, device=device, precision=a.precision or 'auto', seed=seed,
+                         augment=DiffAugment(*names) if names else None, cbs=_callbacks(notes, out))
     trainer.notes = notes
     for left in out.rglob('.*.tmp'): left.unlink()     # of a run that was killed while it wrote its first checkpoint
     save_json(out/'config.json', trainer.config)
@@ -96,9 +104,11 @@ def _resumed(a, out):
     if a.conditional and not config['networks'].get('classes'): raise UserError(f'{out} was trained without --conditional: leave the option away to resume')
     for option, value in had.items():
         if getattr(a, option) not in (None, value): raise UserError(f'{out} was trained with --{option} {value}, not {getattr(a, option)}: leave the option away to resume')
+    names = notes['augment'] = config.get('augment', [])
+    if a.augment is not None and _policies(a.augment) != names: raise UserError(f"{out} was trained with --augment {','.join(names) or 'none'}: leave the option away to resume")
     device = get_device(a.device or 'auto')
     changes = {k: v for k, v in (('precision', a.precision), ('lr', a.lr), ('d_lr', a.lr)) if v is not None}
-    trainer = GANTrainer.load(out, cbs=_callbacks(notes, out), device=device, **changes)
+    trainer = GANTrainer.load(out, cbs=_callbacks(notes, out), device=device, augment=DiffAugment(*names) if names else None, **changes)
     trainer.notes = notes
     if a.steps or a.minutes: plan = dict(steps=a.steps, minutes=a.minutes)
     if (trainer.step if plan['steps'] else trainer.seconds/60) >= (plan['steps'] or plan['minutes']):
@@ -119,10 +129,11 @@ def _parser():
     p.option('penalty', help=f'{", ".join(penalties)}, none (default: gp for wasserstein, r1r2 for r3gan, else none)')
     p.option('gamma', help="weight of the penalty (default: 1 for r1 and r1r2, 10 for gp)")
     p.option('conditional', action='store_true', help='tell both networks the class: gan_sample RUN --label K then draws one class')
+    p.option('augment', help=f"change what D sees, real and fake: all, none, or some of {', '.join(policies)}, joined by commas; for few pictures (default: none)")
     p.option('steps', help='train until this many steps are done; on a CPU such a run can be repeated exactly')
     p.option('minutes', help='train until this many minutes are done (default: 1.5 for digits, 2 for mnist, 3 for fashion_mnist, 15 for cifar10, 5 for a folder; three times that on a GPU)')
-    p.option('batch_size', help=f'images per step (default: {recipe["batch_size"]}, or all of a smaller folder)')
-    p.option('lr', help=f'learning rate of both networks (default: {recipe["lr"]:g}, half of it with a penalty, {recipe_of["resnet"]["lr"]:g} for resnet; for D a tenth on fewer than {recipe["few"]:,} images)')
+    p.option('batch_size', help=f'images per step (default: {recipe["batch_size"]}, for resnet and r3gan {recipe_of["r3gan"]["batch_size"]}, or all of a smaller folder)')
+    p.option('lr', help=f'learning rate of both networks (default: {recipe["lr"]:g}, half of it with a penalty, {recipe_of["resnet"]["lr"]:g} for G and {recipe_of["resnet"]["d_lr"]:g} for D of resnet; for D a tenth on fewer than {recipe["few"]:,} images)')
     p.option('size', help='pixels: 28, 32 or 64 (default: as the images are; 28 or 32 for a folder)')
     p.option('limit', help='use only this many images')
     p.option('seed', help='of weights, noise and order (default: 0)')

@@ -575,7 +575,9 @@ def load_generator(
     config = _run_config(run)
     G = load_networks(config, G, G)[0]
     _fill(G, load_tensors(Path(run)/'generator.safetensors')[0], Path(run)/'generator.safetensors')
-    return G.to(get_device(device)).eval(), config
+    device = get_device(device)
+    # In the memory layout of the trainer: in another one, convolutions round their sums differently, and a sample could be off by a grey level
+    return G.to(device, memory_format=torch.channels_last if device.type == 'cpu' else torch.preserve_format).eval(), config
 
 @patch(cls_method=True)
 def load(cls:GANTrainer,

@@ -35,7 +35,8 @@ def fails(result, *parts):
         '--steps': ['0', '-3', 'nan', '1e30', '2.5', 'many'], '--minutes': ['0', '-1', 'nan', 'inf'], '--batch_size': ['0', '-64', 'nan', '1e9', '3.5'],
         '--lr': ['0', '-0.1', 'nan', '1e9', 'fast'], '--gamma': ['-1', 'nan', '1e30'], '--seed': ['-1', '1e12', 'x'], '--limit': ['0', '-5', 'nan'], '--size': ['0', '-28', 'nan', '1e9']}.items() for value in values],
     (['--batch_size', '5000'], ['1437 images', '--batch_size 1437']),
-    (['--limit', '10'], ['10 images', '--batch_size']),
+    (['--limit', '10', '--batch_size', '64'], ['10 images', '--batch_size']),
+    (['--augment', 'color'], ['translation', 'cutout', "Did you mean 'colour'"]),
 ], ids=lambda v: ' '.join(v) if isinstance(v, list) else None)
 def test_train_arguments(call, tmp_path, argv, parts):
     fails(call('train', *argv, *(['--steps', '3'] if not {'--steps', '--minutes'} & set(argv) else []), '--out', tmp_path/'out'), *parts)

@@ -6,7 +6,7 @@ import pytest
 
 root = Path(__file__).resolve().parent.parent
 pages = sorted(p for p in (root/'nbs').rglob('*.ipynb') if '.ipynb_checkpoints' not in p.parts)
-layers = ['core', 'animation', 'objectives', 'training', 'data', 'networks', 'evaluation', 'commands', 'train', 'sample', 'evaluate', 'all']
+layers = ['core', 'animation', 'objectives', 'training', 'data', 'networks', 'evaluation', 'augment', 'commands', 'train', 'sample', 'evaluate', 'all']
 
 
 def test_readme_is_made_from_index():
