@@ -22,12 +22,12 @@ from PIL import Image
 from time_to_quality import Judge, Quiet
 
 
-def trainer_for(arch, data, seed, cbs=(), **changes):
+def trainer_for(arch, data, seed, cbs=(), classes=0, **changes):
     "What gan_train makes for this network."
     wants = recipe_of.get(arch, {})
     set_seed(seed)
     options = dict(loss=wants.get('loss', 'non_saturating'), penalty=wants.get('penalty', 'none'), lr=wants.get('lr', recipe['lr']), d_lr=wants.get('d_lr'))
-    return GANTrainer(*builders[arch](data.shape), **{**options, **changes}, seed=seed, device='cpu', cbs=[EMA(recipe['ema']), LinearDecay(recipe['decay_start']), Quiet(), *cbs])
+    return GANTrainer(*builders[arch](data.shape, classes=classes), **{**options, **changes}, seed=seed, device='cpu', cbs=[EMA(recipe['ema']), LinearDecay(recipe['decay_start']), Quiet(), *cbs])
 
 
 def batch_size(arch): return recipe_of.get(arch, {}).get('batch_size', recipe['batch_size'])
@@ -101,7 +101,7 @@ def rates(archs, rounds=15):
 
 
 @cache
-def judge(): return Judge('cifar10')
+def judge(name='cifar10'): return Judge(name)
 
 
 class Watch(Callback):

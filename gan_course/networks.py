@@ -27,7 +27,9 @@ class Conditional(nn.Module):
     def __init__(self, z_dim:int, classes:int=0):
         super().__init__()
         self.z_dim, self.classes = z_dim, classes
-        if classes: self.embed = nn.Embedding(classes, z_dim)     # as long and as large as the noise
+        if classes:
+            self.embed = nn.Embedding(classes, z_dim)
+            with torch.no_grad(): self.embed.weight.mul_(.1)      # as long as the noise, but a tenth as large: a loud label drowns it out
         self.n_in = 2*z_dim if classes else z_dim
     def start(self, z, y=None):
         if not self.classes: return z

@@ -537,7 +537,7 @@ def save(self:GANTrainer,
 @patch(as_prop=True)
 def config(self:GANTrainer) -> dict:
     "What `load` needs to make this trainer again: names and numbers only."
-    return {'format': 1, 'ema': next((cb.decay for cb in self.cbs if isinstance(cb, EMA)), None), 'networks': getattr(self.G, 'config', None), 'z_dim': self.z_dim,
+    return {'format': 1, 'ema': next((cb.decay for cb in self.cbs if isinstance(cb, EMA)), None), 'augmented': self.augment is not None, 'networks': getattr(self.G, 'config', None), 'z_dim': self.z_dim,
             'trainer': {'loss': getattr(self.loss, 'name', None), 'penalty': self.penalty.name if self.penalty else 'none', 'gamma': self.gamma,
                         'penalty_every': self.penalty_every, 'lr': self.lr, 'd_lr': self.d_lr, 'betas': list(self.betas),
                         'precision': self.precision, 'seed': self.seed},
@@ -595,9 +595,10 @@ def load(cls:GANTrainer,
     G, D = load_networks(config, G, D)
     options = {**config['trainer'], **changes}
     if options.get('loss') is None: raise UserError("this run's loss is not one of the named ones: pass loss= as when it was trained")
+    if config.get('augmented') and 'augment' not in changes: raise UserError("this run's D saw augmented samples: pass augment= as when it was trained, or augment=None to go on without")
     try: t = cls(G, D, **options, z_dim=config['z_dim'], cbs=cbs, device=device)
     except TypeError as e: raise UserError(f'{run/"config.json"} is damaged: {e}') from e
-    t.notes = {k: v for k, v in config.items() if k not in ('format', 'networks', 'z_dim', 'trainer')}
+    t.notes = {k: v for k, v in config.items() if k not in ('format', 'augmented', 'networks', 'z_dim', 'trainer')}
     _fill(t.G, _stripped('G', tensors), path); _fill(t.D, _stripped('D', tensors), path)
     for cb in t.cbs:
         cb.setup(t)    # again: an average must start from the weights that were loaded
