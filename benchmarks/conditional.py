@@ -1,5 +1,5 @@
 """Does it help to be told the class? The default networks for 600 steps: not told; told; told, with both rates at half; told by a class vector that starts as large as
-the noise, not a tenth of it; and on the digits also with D at a tenth of G's rate.
+the noise, not a tenth of it; and on the digits both with and without D at a tenth of G's rate.
 
 Scores as in cifar.py, from 10,000 samples, as many of each class; and the share of samples that our classifier takes for the class that was asked for.
 
@@ -15,7 +15,7 @@ from gan_course.train import d_rate_for, recipe
 
 told = {'told': dict(told=True, rate=1., d_rate=1., loud=False), 'told, half rate': dict(told=True, rate=.5, d_rate=1., loud=False),
         'told loudly': dict(told=True, rate=1., d_rate=1., loud=True)}
-also = {'digits': {'told, slow D': dict(told=True, rate=1., d_rate=.1, loud=False)}, 'cifar10': {'told loudly, half rate': dict(told=True, rate=.5, d_rate=1., loud=True)}}
+also = {'digits': {'not told, equal rates': dict(told=False, rate=1., d_rate=1., loud=False), 'told, slow D': dict(told=True, rate=1., d_rate=.1, loud=False)}, 'cifar10': {'told loudly, half rate': dict(told=True, rate=.5, d_rate=1., loud=True)}}
 
 
 def variants(data): return {'not told': dict(told=False, rate=1., d_rate=d_rate_for.get(data, 1.), loud=False), **told, **also.get(data, {})}

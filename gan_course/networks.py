@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['chosen', 'Conditional', 'Generator', 'Discriminator', 'dcgan', 'UpBlock', 'DownBlock', 'SumPool', 'ResNetG',
-           'ResNetD', 'resnet', 'Double', 'Halve', 'scaled', 'Basis', 'GroupedBlock', 'R3G', 'R3D', 'r3gan']
+           'ResNetD', 'resnet', 'Double', 'Halve', 'scaled', 'GroupedBlock', 'R3G', 'Basis', 'R3D', 'r3gan']
 
 # %% ../nbs/2_practice/05_networks.ipynb #5e23de46
 import math
@@ -150,7 +150,7 @@ def resnet(
     channels, _, size = shape
     return ResNetG(channels, size, z_dim, width, classes), ResNetD(channels, size, d_width, classes)
 
-# %% ../nbs/2_practice/05_networks.ipynb #84f1f610
+# %% ../nbs/2_practice/05_networks.ipynb #0bfd62e0
 class Double(nn.Module):
     "Twice the side, by linear interpolation."
     def forward(self, x): return F.interpolate(x, scale_factor=2, mode='bilinear', align_corners=False)
@@ -170,6 +170,7 @@ class Halve(nn.Module):
         x = self.A@x.view(n, h, w//2*c)                               # rows
         return x.view(n, h//2, w//2, c).permute(0, 3, 1, 2)
 
+# %% ../nbs/2_practice/05_networks.ipynb #ec41e37d
 def scaled(
     layer,        # convolution or linear layer
     gain:float=1. # weights are normal with standard deviation gain/√(inputs of a unit); biases start at zero
@@ -178,12 +179,6 @@ def scaled(
     nn.init.normal_(layer.weight, 0, gain/math.sqrt(layer.weight[0].numel()))
     if layer.bias is not None: nn.init.zeros_(layer.bias)
     return layer
-
-class Basis(nn.Module):
-    "N×C×H×H → N×C: each channel times a learned small picture of its own, summed. The mirror image of G's start."
-    # The same as a convolution in C groups without padding; but torch differentiates those twice, as R1 does, group by group
-    def __init__(self, nf:int, side:int): super().__init__(); self.basis = nn.Parameter(torch.randn(nf, side, side)/side)
-    def forward(self, x): return (x*self.basis).sum((2, 3))
 
 class GroupedBlock(nn.Module):
     "x + f(x) without normalisation: widen, a 3×3 convolution in groups, narrow. Huang et al. 2024."
@@ -202,6 +197,7 @@ class GroupedBlock(nn.Module):
                                     scaled(nn.Conv2d(inside, nf, 1, bias=False), 0))
     def forward(self, x): return x + self.layers(x)
 
+# %% ../nbs/2_practice/05_networks.ipynb #d4312b7a
 def _stages(size, width):
     "Sides and channels from the small end to the large one, at half the side of the picture."
     base, sides = 7 if size == 28 else 4, []
@@ -225,6 +221,13 @@ class R3G(Conditional):
     def forward(self, z, y=None):
         x = self.layers(self.basis*self.linear(self.start(z, y))[:, :, None, None])
         return x if self.training else x.clamp(-1, 1)
+
+# %% ../nbs/2_practice/05_networks.ipynb #b2d49147
+class Basis(nn.Module):
+    "N×C×H×H → N×C: each channel times a learned small picture of its own, summed. The mirror image of G's start."
+    # The same as a convolution in C groups without padding; but torch differentiates those twice, as R1 does, group by group
+    def __init__(self, nf:int, side:int): super().__init__(); self.basis = nn.Parameter(torch.randn(nf, side, side)/side)
+    def forward(self, x): return (x*self.basis).sum((2, 3))
 
 class R3D(nn.Module):
     "Modern discriminator: images N×C×size×size → logits of shape N. Huang et al. 2024."
