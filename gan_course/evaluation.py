@@ -299,7 +299,7 @@ def report(
         real = r['real']['classes']
         low = min(r['classes'], key=lambda k: r['classes'][k]/max(real[k], 1e-4))
         if len(real) <= 20: lines += ['classes           ' + '  '.join(f'{k} {100*v:.1f} %' for k, v in r['classes'].items())]
-        lines += [f"rarest            {low}: {100*r['classes'][low]:.1f} % ({100*real[low]:.1f} % of the real ones)"]
+        lines += [f"most missed       {low}: {100*r['classes'][low]:.1f} %, of real images {100*real[low]:.1f} %"]
     if 'inception_fid' in r: lines += [f"Inception FID     {r['inception_fid']:.2f}   ({p['inception_fid']})"]
     return '\n'.join(lines + [f"protocol          {p['samples']} samples (real train images: {p['floor_samples']}; neighbours among {p['neighbours']}; memorisation in pixels, {p['memorisation_samples']} samples) against {p['references']} images of {p['data']}'s {p['split']} split, {p['image'][1]} pixels; "
                               f"extractor {p['extractor']}, accuracy {100*p['extractor_accuracy']:.1f} %, {p['extractor_id']}"])
