@@ -5,7 +5,7 @@ usage: python benchmarks/ablation.py [--data mnist] [--steps 2000] [--seeds 0 1 
 """
 import argparse, json
 
-from cifar import judge
+from cifar import Watch, judge
 from common import root, run_all, save
 from gan_course import networks
 from gan_course.all import *
@@ -21,13 +21,6 @@ def of_the_page():
     return names['baseline'], {name: what for name, what in names['switched'].items() if 'seed' not in what}
 
 
-class Watch(Callback):
-    "Score the averaged generator after given steps."
-    def __init__(self, data, marks): self.data, self.marks, self.rows = data, marks, []
-    def after_step(self, t):
-        if t.step in self.marks: self.rows.append(judge(self.data).row(t.generator, t.z_dim, None, t.step))
-
-
 def train(data, variant, seed, steps):
     baseline, switched = of_the_page()
     options = dict(switched[variant])
@@ -37,7 +30,7 @@ def train(data, variant, seed, steps):
     images = image_data(data, batch_size=32, device='cpu', seed=seed)
     G, D = r3gan(images.shape, width=16, group=group)
     if change: change(G, D)
-    watch = Watch(data, [steps//k for k in (10, 4, 2, 1)])
+    watch = Watch({steps//k: None for k in (10, 4, 2, 1)}, j)
     t = GANTrainer(G, D, **{**baseline, **options}, lr=2e-3, seed=seed, device='cpu', cbs=[EMA(.98), LinearDecay(.4), Quiet(), watch])
     try: t.fit(images, steps=steps)
     except TrainingDiverged as e: return dict(diverged=str(e), rows=watch.rows)

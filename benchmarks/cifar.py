@@ -105,10 +105,10 @@ def judge(name='cifar10'): return Judge(name)
 
 
 class Watch(Callback):
-    "Score the averaged generator after given steps."
-    def __init__(self, marks): self.marks, self.rows = marks, []
+    "Score the averaged generator after given steps: `marks` is step → seconds, or None where only steps count."
+    def __init__(self, marks, judge): self.marks, self.judge, self.rows = marks, judge, []
     def after_step(self, t):
-        if t.step in self.marks: self.rows.append(judge().row(t.generator, t.z_dim, round(60*self.marks[t.step], 1), t.step))
+        if t.step in self.marks: self.rows.append(self.judge.row(t.generator, t.z_dim, self.marks[t.step], t.step))
 
 
 def picture(G, path, n=80, ncol=16):
@@ -117,9 +117,9 @@ def picture(G, path, n=80, ncol=16):
 
 
 def train(arch, seed, minutes, steps):
-    marks = {max(1, round(steps*m/minutes)): m for m in (*[m for m in (.5, 1, 2, 4, 8, 15) if m < minutes], minutes)}
-    watch = Watch(marks)
+    marks = {max(1, round(steps*m/minutes)): round(60*m, 1) for m in (*[m for m in (.5, 1, 2, 4, 8, 15) if m < minutes], minutes)}
     j = judge()
+    watch = Watch(marks, j)
     data = image_data('cifar10', batch_size(arch), device='cpu', seed=seed)
     t = trainer_for(arch, data, seed, [watch])
     try: t.fit(data, steps=steps)
