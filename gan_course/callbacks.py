@@ -6,7 +6,7 @@
 __all__ = ['scheduled', 'Callback', 'EMA', 'Schedule', 'LinearDecay', 'r3gan_schedules', 'History', 'TensorBoard',
            'TrainingDiverged', 'last_good', 'nan_in', 'NaNGuard', 'Preview', 'SampleGrid', 'Progress', 'Checkpoint']
 
-# %% ../nbs/api/callbacks.ipynb #1bad5e64
+# %% ../nbs/api/callbacks.ipynb #52b26b6d
 import copy, csv, io, math, time, warnings
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from tqdm.auto import tqdm
 from .core import *
 from .checks import *
 
-# %% ../nbs/api/callbacks.ipynb #8a1b0cb2
+# %% ../nbs/api/callbacks.ipynb #06b69599
 class Callback:
     "Something optional that hooks into training. Define any of the moments; `t` is the trainer."
     def setup(self, t): "The trainer has its networks and optimisers."
@@ -28,7 +28,7 @@ class Callback:
     def state(self) -> dict: "Tensors that a checkpoint must keep."; return {}
     def load_state(self, tensors:dict): "Take back what `state` gave."
 
-# %% ../nbs/api/callbacks.ipynb #f0570745
+# %% ../nbs/api/callbacks.ipynb #0fac4f44
 def _statistics(net):
     "Running means and variances of batch normalisation: buffers that are averaged like weights."
     return [b for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) for b in (m.running_mean, m.running_var) if b is not None]
@@ -73,7 +73,7 @@ class EMA(Callback):
     def load_state(self, tensors):
         self.average.load_state_dict(tensors); self.is_new = False
 
-# %% ../nbs/api/callbacks.ipynb #af3b35d3
+# %% ../nbs/api/callbacks.ipynb #a9283761
 def _set_rate(t, factor):
     for opt, lr in ((t.opt_g, t.lr), (t.opt_d, t.d_lr)):
         for group in opt.param_groups: group['lr'] = lr*factor
@@ -119,7 +119,7 @@ class LinearDecay(Schedule):
                  end:float=0.):        # factor at the end, 0 to 1
         super().__init__('lr', 1., check_number(end, 'end', 0, 1), check_number(start, 'start', 0, 1), 1., 'linear')
 
-# %% ../nbs/api/callbacks.ipynb #099d1539
+# %% ../nbs/api/callbacks.ipynb #fa02d941
 def r3gan_schedules(
     gamma:float=1.,   # at the start
     decay:float=.999, # of the average, after the burn-in
@@ -131,7 +131,7 @@ def r3gan_schedules(
     if augment is not None: moves.append(('augment', 0., augment))
     return [Schedule(what, first, last, 0., until) for what, first, last in moves]
 
-# %% ../nbs/api/callbacks.ipynb #f7195c36
+# %% ../nbs/api/callbacks.ipynb #a099f658
 class History(Callback):
     "One row per `every` steps in `rows`: step, seconds, and means of losses, logits and penalty since the last row; then what callbacks put into `t.extra`."
     keys = ['d_loss', 'g_loss', 'd_real', 'd_fake', 'penalty']
@@ -166,7 +166,7 @@ class History(Callback):
         except (ValueError, KeyError, TypeError) as e:
             raise UserError(f'{path} is damaged ({e}): repair it, or remove it to resume without the old rows') from e
 
-# %% ../nbs/api/callbacks.ipynb #102e1a46
+# %% ../nbs/api/callbacks.ipynb #c456913c
 class TensorBoard(Callback):
     "Write each new row of the log, and each new preview, for TensorBoard; needs `pip install 'gan_course[tensorboard]'`."
     def __init__(self, folder=None): # (default: `tensorboard` in the run folder, or `runs/tensorboard`)
@@ -187,7 +187,7 @@ class TensorBoard(Callback):
     def after_fit(self, t):
         if self.writer: self.after_step(t); self.writer.close()
 
-# %% ../nbs/api/callbacks.ipynb #ed741c62
+# %% ../nbs/api/callbacks.ipynb #b10b844d
 class TrainingDiverged(UserError):
     "The losses are no longer finite numbers."
 
@@ -220,7 +220,7 @@ class NaNGuard(Callback):
     def after_step(self, t):
         if t.step % self.every == 0: self.check(t)
 
-# %% ../nbs/api/callbacks.ipynb #9048d08d
+# %% ../nbs/api/callbacks.ipynb #48155399
 class Preview(Callback):
     "Calls `draw(t)` about `count` times, spread over the run, first after `soon` seconds at the latest; or every `every` steps. For what can be seen or heard of a run."
     def __init__(self,
@@ -269,7 +269,7 @@ class SampleGrid(Preview):
         super().after_fit(t)
         if t.error is None and t.run and len(self.grids) > 1: save_film(Path(t.run)/'samples'/'film.webp', [g for _, g in self.grids])
 
-# %% ../nbs/api/callbacks.ipynb #621103d7
+# %% ../nbs/api/callbacks.ipynb #4e0efe31
 class Progress(Callback):
     "A progress bar with the losses and the steps per second, over steps or over minutes."
     def __init__(self, every:float=.2): # seconds between two updates
@@ -296,7 +296,7 @@ class Progress(Callback):
     def after_fit(self, t):
         if hasattr(self, 'bar'): self.update(t); self.bar.close()
 
-# %% ../nbs/api/callbacks.ipynb #b9c169f3
+# %% ../nbs/api/callbacks.ipynb #1331b495
 class Checkpoint(Callback):
     "Save the whole trainer to the run folder every `seconds`, and at the end; never one whose losses are not finite. The folder is locked meanwhile."
     def __init__(self, run,          # the run folder
@@ -315,7 +315,9 @@ class Checkpoint(Callback):
         if time.perf_counter() >= self.due: self.save(t)
     def after_fit(self, t):
         try:
-            if t.error is None and t.step: self.save(t)
+            # A callback that failed has done the networks no harm: they are as they were after the last step
+            whole = t.error is None or t.error is t.failed and not isinstance(t.error, TrainingDiverged)
+            if whole and t.step: self.save(t)
         finally: self.free()
     def free(self):
         if self.lock: self.lock.release()

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Loop']
 
-# %% ../nbs/api/loop.ipynb #255ab469
+# %% ../nbs/api/loop.ipynb #e3c1c4ce
 import time
 from itertools import chain
 
@@ -16,7 +16,7 @@ from .sampling import *
 from .checks import *
 from .callbacks import *
 
-# %% ../nbs/api/loop.ipynb #f73022b3
+# %% ../nbs/api/loop.ipynb #16cc538d
 class Loop:
     "Everything about a run but the game itself: plan, clock, batches, moments, samples. The game has `look`, `fit` and what it needs."
     def start(self,
@@ -55,7 +55,7 @@ class Loop:
 
     def _reset(self):
         "What a schedule of an earlier run may have left somewhere else."
-        self.error, self.stopped, self.hooks = None, False, {}
+        self.error, self.failed, self.stopped, self.hooks = None, None, False, {}
         for opt, lr in ((self.opt_g, self.lr), (self.opt_d, self.d_lr)):
             for group in opt.param_groups: group.update(lr=lr, betas=self.betas)
         own = self.penalty.weight if self.penalty else None
@@ -122,8 +122,12 @@ class Loop:
     def moment(self,
         name:str # 'before_fit' or 'after_step'
     ):
-        "Tell the callbacks, in order."
-        for hook in self.told(name): hook(self)
+        "Tell the callbacks, in order; `failed` is what one of them raised."
+        try:
+            for hook in self.told(name): hook(self)
+        except Exception as e:
+            self.failed = e
+            raise
 
     def finish(self):
         "Tell every callback that it is over, even if one fails; then raise the first failure."
