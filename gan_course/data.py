@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from tqdm.auto import tqdm
 from .core import *
 
@@ -39,13 +39,14 @@ class Batches:
         self.batch_size = check_number(batch_size, 'batch size', 1, 100_000, whole=True)
         if not n: raise UserError(f'{name} has no {self.kind}')
         if len(labels) != n:
-            raise UserError(f'{name} has {n} {self.kind} but {len(labels)} labels: give one each')
+            raise UserError(f'{name} has {n} {self.kind} and {len(labels)} labels: give as many')
         if n < self.batch_size:
             raise UserError(f'{name} has {n} {self.kind}, fewer than one batch of '
                             f'{self.batch_size}: use --batch_size {n} or less')
         self.device = get_device(device)
         self.samples, self.labels = samples.to(self.device), labels.to(self.device)
-        self.classes, self.name, self.shape = list(classes), name, tuple(samples.shape[1:])
+        self.classes, self.name = list(classes), name
+        self.shape = tuple(samples.shape[1:])
         self.seed = check_number(seed, 'seed', 0, 2**32 - 1, whole=True)
         self.round = self.position = 0
         self.notes = []       # what was changed or left out while the set was read
@@ -59,10 +60,10 @@ class Batches:
         return (f'{_line(self.name)}: {len(self.samples)} {self.kind} {shape}, {classes}'
                 f'{len(self)} batches of {self.batch_size} on {self.device}')
 
-    def ready(self, samples): return samples     # what the trainer gets of the stored samples
+    def ready(self, samples): return samples     # what is drawn, from what is stored
 
     def __iter__(self):
-        if self.position >= len(self):           # the last iteration was left after its last batch
+        if self.position >= len(self):           # the last iteration was left at its very end
             self.round, self.position = self.round + 1, 0
         # One seed for each (seed, round), far apart for neighbouring seeds
         rng = torch.Generator().manual_seed(self.seed*1_000_003 + self.round)
@@ -76,15 +77,15 @@ class Batches:
     def state_dict(self):
         return {'round': self.round, 'position': self.position, 'seed': self.seed}
     def load_state_dict(self, state):
-        self.round, self.position, self.seed = state['round'], state['position'], state['seed']
+        for key in ('round', 'position', 'seed'): setattr(self, key, state[key])
 
 def _line(text):
-    "A name or a message as one line that any terminal can print, whatever bytes are in it."
+    "A name or a message as one line that any terminal can print."
     return ' '.join(str(text).encode('utf-8', 'backslashreplace').decode().split())
 
 # %% ../nbs/2_practice/04_data.ipynb #fb8463da
 def to_float(
-    images # N×C×H×W: bytes (uint8, or other whole numbers in 0 … 255), or floats in [−1, 1]
+    images # N×C×H×W: bytes, or other whole numbers in 0 … 255, or floats in [−1, 1]
 ) -> torch.Tensor: # N×C×H×W float in [−1, 1]; floats come back as they are
     "0 → −1, 255 → 1. The argument is never changed."
     images = torch.as_tensor(images)
@@ -95,10 +96,10 @@ def to_float(
     given = f'images lie in [{low:g}, {high:g}]'
     if images.is_floating_point():
         if low >= -1.05 and high <= 1.05: return images.view_as(images)
-        if low != low: raise UserError('images hold NaN (not a number): find out where it comes from')
+        if low != low: raise UserError('images hold NaN: find out where it comes from')
         hint = ', as by images/127.5 - 1' if low >= 0 and high <= 255 else ''
-        raise UserError(f'{given}, not in [−1, 1]: give bytes (uint8), or rescale them{hint}')
-    if low < 0 or high > 255: raise UserError(f'{given}, and bytes lie in [0, 255]: rescale them')
+        raise UserError(f'{given}, not in [−1, 1]: give bytes, or rescale them{hint}')
+    if low < 0 or high > 255: raise UserError(f'{given}; bytes lie in [0, 255]: rescale them')
     return to_float(images.to(torch.uint8))
 
 class ImageBatches(Batches):
@@ -114,7 +115,7 @@ class ImageBatches(Batches):
         seed:int=0            # of the order
     ):
         super().__init__(images, labels, classes, name, batch_size, device, seed)
-        self.exceptions = {}                             # see "Which pictures are held out"
+        self.exceptions = {}                  # see "Which pictures are held out"
         self.found_channels = self.shape[0] if self.shape else 1
 
     @property
@@ -139,7 +140,8 @@ def _digits(split):
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
     cut = len(images)*4//5
     keep = order[:cut] if split == 'train' else order[cut:]
-    return images[keep], torch.as_tensor(digits.target)[keep].long(), [str(i) for i in range(10)]
+    labels = torch.as_tensor(digits.target).long()
+    return images[keep], labels[keep], [str(i) for i in range(10)]
 
 # %% ../nbs/2_practice/04_data.ipynb #eecc356f
 def cache_dir() -> Path:
@@ -149,7 +151,7 @@ def cache_dir() -> Path:
         return Path(tempfile.gettempdir())/f'gan_course-{getattr(os, "getuid", str)()}'
 
 def data_dirs() -> list:
-    "Where data sets are looked for, in this order: `$GAN_COURSE_DATA` if set, `cache_dir()`."
+    "Where sets are looked for, in this order: `$GAN_COURSE_DATA` if set, `cache_dir()`."
     given = os.environ.get('GAN_COURSE_DATA')
     return ([full_path(given)] if given else []) + [cache_dir()]
 
@@ -161,36 +163,41 @@ def _impatient(seconds=20):
     finally: socket.setdefaulttimeout(old)
 
 # %% ../nbs/2_practice/04_data.ipynb #ca1ffbfc
-_places = {'mnist': 'MNIST', 'fashion_mnist': 'FashionMNIST', 'cifar10': 'cifar-10-batches-py'}
+_places = dict(mnist='MNIST', fashion_mnist='FashionMNIST', cifar10='cifar-10-batches-py')
 
 def _tensors(found, size):
-    "Images and labels of a torchvision set; `ValueError` unless they can be what they should be."
-    images, labels = torch.as_tensor(np.asarray(found.data)), torch.as_tensor(found.targets)
+    "Images and labels of a torchvision set; `ValueError` if they cannot be right."
+    images = torch.as_tensor(np.asarray(found.data))
+    labels = torch.as_tensor(found.targets)
     images = images[:, None] if images.dim() == 3 else images.permute(0, 3, 1, 2)
     if len(images) == 0: raise ValueError('it holds no images')
-    if len(images) != len(labels): raise ValueError(f'{len(images)} images, {len(labels)} labels')
-    if images.shape[2:] != (size, size): raise ValueError(f'images of shape {images.shape[1:]}')
-    if not 0 <= labels.min() <= labels.max() < 10: raise ValueError('labels outside 0 … 9')
+    if len(images) != len(labels):
+        raise ValueError(f'{len(images)} images, {len(labels)} labels')
+    if images.shape[2:] != (size, size):
+        raise ValueError(f'images of shape {tuple(images.shape[1:])}')
+    if labels.min() < 0 or labels.max() > 9: raise ValueError('labels outside 0 … 9')
     classes = [c.split(' - ')[0] for c in found.classes]
     return images.contiguous(), labels.long(), classes
 
 def _load(name, split, root, download=False):
     from torchvision import datasets
-    cls = dict(mnist=datasets.MNIST, fashion_mnist=datasets.FashionMNIST, cifar10=datasets.CIFAR10)
+    cls = dict(mnist=datasets.MNIST, fashion_mnist=datasets.FashionMNIST,
+               cifar10=datasets.CIFAR10)
     found = cls[name](root, train=split == 'train', download=download)
     return _tensors(found, 32 if name == 'cifar10' else 28)
 
 def _torchvision(name, split):
     "A set of torchvision from the first folder that has it, or downloaded."
-    import torchvision                             # here, so that the digits do not wait for it
+    import torchvision     # an installation without it is no damaged set
     tried, broken = [], []
     for root in data_dirs():
         place = Path(root)/_places[name]
         try: found = _load(name, split, root)
         except Exception as e:
             if 'not found' not in str(e):
-                raise UserError(f'{place} is damaged ({_line(e)[:80] or type(e).__name__}): '
-                                'repair it, or remove it and it is downloaded again') from e
+                why = _line(e)[:80] or type(e).__name__
+                raise UserError(f'{place} is damaged ({why}): remove it, '
+                                'and it is downloaded again') from e
             if os.path.lexists(place): broken.append(f'{place} is incomplete or damaged')
             tried.append(broken[-1] if os.path.lexists(place) else f'{root} (not there)')
         else:
@@ -200,9 +207,9 @@ def _torchvision(name, split):
         with _impatient(): found = _load(name, split, cache_dir(), download=True)
     except Exception as e:
         tried.append(f'the download ({type(e).__name__}: {_line(e)[:80]})')
-        raise UserError(f'no {name} here: tried {"; ".join(tried)}. Put the set in the folder named '
-                        'by $GAN_COURSE_DATA, or use the embedded set: digits') from e
-    if broken: warnings.warn(f'{"; ".join(broken)}: {name} was downloaded to {cache_dir()}')
+        raise UserError(f'no {name} here: tried {"; ".join(tried)}. Put the set in the folder '
+                        'named by $GAN_COURSE_DATA, or use the embedded set: digits') from e
+    if broken: warnings.warn(f'{"; ".join(broken)}: {name} is downloaded to {cache_dir()}')
     return found
 
 # %% ../nbs/2_practice/04_data.ipynb #5fb70498
@@ -210,9 +217,10 @@ _no_pictures = set('BUFR EPS FITS GRIB HDF5 IPTC MCIDAS MPEG PDF SPIDER WMF'.spl
 
 @functools.cache
 def picture_suffixes() -> frozenset:
-    "Suffixes, in small letters, of the pictures that PIL reads here: .png, .jpg, .webp, .tif, …"
+    "Suffixes of the pictures that PIL reads here: .png, .jpg, .webp, .tif, …"
     known = {**Image.registered_extensions(), '.mpo': 'JPEG'}
-    return frozenset(s for s, kind in known.items() if kind in Image.OPEN and kind not in _no_pictures)
+    readable = Image.OPEN.keys() - _no_pictures
+    return frozenset(suffix for suffix, kind in known.items() if kind in readable)
 
 # %% ../nbs/2_practice/04_data.ipynb #f19080f9
 @dataclass
@@ -228,25 +236,29 @@ class _Picture:
 def _is_ours(image):
     "Was the picture written by this package?"
     text = image.info.get('Software') or image.info.get('comment') or ''
-    if not text and image.format in ('JPEG', 'WEBP', 'TIFF'): text = image.getexif().get(305, '')
-    return (text.decode('latin1') if isinstance(text, bytes) else str(text)).startswith(made_by)
+    if not text and image.format in ('JPEG', 'WEBP', 'TIFF'):
+        text = image.getexif().get(ExifTags.Base.Software, '')
+    if isinstance(text, bytes): text = text.decode('latin1')
+    return str(text).startswith(made_by)
 
 def _stub(path):
     "What a tiny file of text stands for: 'link', 'lfs' or nothing."
     data = path.read_bytes() if path.stat().st_size < 1000 else b''
     if data.startswith(b'version https://git-lfs'): return 'lfs'
-    line = data.strip()
-    is_name = line and b'\n' not in line and line.isascii() and line.decode().isprintable()
-    return 'link' if is_name and Path(line.decode()).suffix.lower() in picture_suffixes() else ''
+    line = data.decode('latin1').strip()
+    a_name = line.isprintable() and Path(line).suffix.lower() in picture_suffixes()
+    return 'link' if a_name else ''
 
 def _header(path, name):
     "The picture at `path`, not yet decoded."
     try:
         with Image.open(path) as image:
             reason = 'made' if _is_ours(image) else ''
-            moves = image.format not in ('JPEG', 'MPO') and getattr(image, 'is_animated', False)
+            # MPO: a photo with a preview as its second frame
+            moves = image.format != 'MPO' and getattr(image, 'is_animated', False)
             return _Picture(path, name, image.size, image.mode, moves, reason)
-    except UnidentifiedImageError as e: return _Picture(path, name, reason=_stub(path), error=e)
+    except UnidentifiedImageError as e:
+        return _Picture(path, name, reason=_stub(path), error=e)
     except Exception as e: return _Picture(path, name, error=e)
 
 # %% ../nbs/2_practice/04_data.ipynb #d4fdbc76
@@ -254,23 +266,24 @@ _hidden = {'__MACOSX', '@eaDir', '$RECYCLE.BIN', 'Thumbs.db', 'desktop.ini', 'Ic
 _foreign = set('.heic .heif .avif .jxl .svg .raw .cr2 .cr3 .nef .arw .dng'.split())
 _kinds = {
     'link':    ('dead link', 'dead links'),
-    'loop':    ('link to a folder that is read already', 'links to folders that are read already'),
-    'lfs':     ('picture not fetched (git lfs pull)', 'pictures not fetched (git lfs pull)'),
+    'loop':    ('link to a folder already read', 'links to folders already read'),
+    'lfs':     ('picture for git lfs pull', 'pictures for git lfs pull'),
     'other':   ('file that is no picture', 'files that are no pictures'),
-    'foreign': ('picture that PIL cannot read here', 'pictures that PIL cannot read here'),
+    'foreign': ('picture that PIL cannot read', 'pictures that PIL cannot read'),
     'made':    ('picture made by gan_course', 'pictures made by gan_course'),
     'run':     ('run folder of gan_course', 'run folders of gan_course')}
 
 def _is_run(folder):
-    weights, samples = folder/'generator.safetensors', folder/'samples'
-    return os.path.isfile(folder/'config.json') and (weights.exists() or os.path.isdir(samples))
+    there = lambda name: os.path.exists(folder/name)
+    return there('config.json') and (there('generator.safetensors') or there('samples'))
 
 def _entries(folder):
     "What lies in a folder, in the order of names, without what is hidden."
     try:
         names = sorted(os.listdir(folder))
         if not os.access(folder, os.X_OK): raise PermissionError(13, 'Permission denied')
-    except OSError as e: raise UserError(f'cannot read the folder {_line(folder)}: {e.strerror}') from e
+    except OSError as e:
+        raise UserError(f'cannot read the folder {_line(folder)}: {e.strerror}') from e
     return [folder/n for n in names if not n.startswith('.') and n not in _hidden]
 
 def _sort_out(folder, base, left):
@@ -305,7 +318,7 @@ def _walk(base, top, left):
     return sorted(found, key=lambda p: p.name)
 
 def _scan(top):
-    "By folder of the first level ('': `top` itself): its pictures, and what was left out."
+    "By folder of the first level ('': `top`): its pictures, and what was left out."
     left = {'': Counter()}
     pictures, folders = _sort_out(top, top, left[''])
     groups = {'': pictures}
@@ -315,49 +328,52 @@ def _scan(top):
     return groups, left
 
 # %% ../nbs/2_practice/04_data.ipynb #7d165f32
-_no_class, _splits = {'unlabelled', 'unlabeled'}, {'train', 'test', 'val', 'valid', 'validation'}
+_no_class = {'unlabelled', 'unlabeled'}
+_splits = {'train', 'test', 'val', 'valid', 'validation'}
 
 def _several(n, one, many): return f'{n} {one if n == 1 else many}'
 
 def _names(names):
     "A few names for a note."
-    return ', '.join(map(_line, names[:5])) + (f' and {len(names) - 5} more' if len(names) > 5 else '')
+    more = f' and {len(names) - 5} more' if len(names) > 5 else ''
+    return ', '.join(map(_line, names[:5])) + more
 
 def _counted(left):
     "What a counter says, as '2 dead links' and so on."
     parts = []
     for kind, words in _kinds.items():
         n = sum(v for (k, _), v in left.items() if k == kind)
-        suffixes = sorted({s for k, s in left if k == kind and s})
-        if n: parts.append(_several(n, *words) + (f' ({_names(suffixes)})' if suffixes else ''))
+        suffixes = _names(sorted({s for k, s in left if k == kind and s}))
+        if n: parts.append(_several(n, *words) + (f' ({suffixes})' if suffixes else ''))
     return parts
 
-def _classes(top, groups, left):
-    "The classes (name → pictures), a note of what is left out, and whether the folder is flat."
-    groups, notes = dict(groups), []
-    unlabelled = {k: groups.pop(k) for k in list(groups) if k.lower() in _no_class}
-    at_top = groups.pop('')
-    below = {k: v for k, v in groups.items() if v}
-    n_below = sum(map(len, below.values()))
+def _pictures(n): return _several(n, 'picture', 'pictures')
+
+def _classes(top, groups):
+    "The classes (name → pictures); those at the top, those below, and those without a class."
+    waiting = {k: v for k, v in groups.items() if k.lower() in _no_class}
+    below = {k: v for k, v in groups.items() if k and v and k not in waiting}
+    at_top, n_below = groups[''], sum(map(len, below.values()))
     flat = bool(at_top) and (len(below) < 2 or len(at_top) >= n_below)
-    counts = Counter(left[''])
-    for k, c in left.items():
-        if k: counts.update({o: n for o, n in c.items() if not flat or o[0] in ('made', 'run')})
-    out = _counted(counts)
-    empty = [k for k in groups if k not in below and not {'made', 'run'} & {o for o, _ in left[k]}]
-    if empty and not flat: out.append(f'folders without a picture: {_names(empty)}')
-    if below and flat:
-        notes.append(f'{_several(len(at_top), "picture", "pictures")} at the top, '
-                     f'so the {n_below} in folders below are left out')
-    if at_top and not flat:
-        out.append(_several(len(at_top), 'picture', 'pictures') + ' at the top, beside the classes')
-    for k, v in unlabelled.items():
-        out.append(f'{_several(len(v), "picture", "pictures")} in {k} (no class; for recognition)')
-    if out: notes.insert(0, 'left out: ' + ', '.join(out))
-    if below and not flat and {k.lower() for k in groups} <= _splits:
-        notes.append(f'{_names(list(below))} are taken for classes: if they are splits, '
-                     f'give {_line(Path(top)/next(iter(below)))}')
-    return ({Path(top).resolve().name: at_top} if flat else below), notes, flat
+    return {Path(top).resolve().name: at_top} if flat else below, flat, waiting
+
+def _left_notes(top, groups, left, classes, flat, waiting):
+    "Notes on what is not in a class."
+    ours = lambda counts: {o: n for o, n in counts.items() if o[0] in ('made', 'run')}
+    counts = sum((Counter(ours(c) if flat and k else c) for k, c in left.items()), Counter())
+    out, notes, at_top = _counted(counts), [], len(groups[''])
+    empty = [k for k, v in groups.items() if k and not v and not ours(left[k])]
+    if not flat and empty: out.append(f'folders without a picture: {_names(empty)}')
+    if not flat and at_top: out.append(f'{_pictures(at_top)} at the top, beside the classes')
+    out += [f'{_pictures(len(v))} in {k} (no class)' for k, v in waiting.items() if v]
+    if out: notes.append('left out: ' + ', '.join(out))
+    n_below = sum(len(v) for k, v in groups.items() if k and k not in waiting)
+    if flat and n_below: notes.append(
+        f'{_pictures(at_top)} at the top, so the {n_below} in folders below are left out')
+    if not flat and {k.lower() for k in groups if k} - _no_class <= _splits: notes.append(
+        f'{_names(list(classes))} are taken for classes: if they are splits, '
+        f'give {_line(Path(top)/next(iter(classes)))}')
+    return notes
 
 def unlabelled_files(
     folder # of pictures, with a folder `unlabelled` in it
@@ -370,15 +386,18 @@ def unlabelled_files(
 def _share(name):
     "A number in [0, 1) that depends on the name alone."
     name = unicodedata.normalize('NFC', name).encode('utf-8', 'surrogatepass')
-    return int.from_bytes(hashlib.sha1(name, usedforsecurity=False).digest()[:4], 'big')/2**32
+    digest = hashlib.sha1(name, usedforsecurity=False).digest()
+    return int.from_bytes(digest[:4], 'big')/2**32
 
 # %% ../nbs/2_practice/04_data.ipynb #5093b34a
+def _full(picture, label, flat): return picture.name if flat else f'{label}/{picture.name}'
+
 def _sides(classes, flat, held):
-    "By picture (its name relative to the top): 'train' or 'test'; and the exceptions to the rule."
+    "By picture (its name from the top): 'train' or 'test'; and the exceptions to the rule."
     sides, exceptions = {}, {}
     for label, pictures in classes.items():
-        share = {p.name if flat else f'{label}/{p.name}': _share(p.name) for p in pictures}
-        told = {k: pick(held[k], ['train', 'test'], 'side of the split') for k in share if k in held}
+        share = {_full(p, label, flat): _share(p.name) for p in pictures}
+        told = {k: held[k] for k in share if k in held}
         side = {k: 'test' if s < .1 else 'train' for k, s in share.items()} | told
         free = sorted(side.keys() - told, key=lambda k: (share[k], k))
         if free and len(side) == 1: told[free[0]] = 'train'
@@ -392,11 +411,11 @@ def _sides(classes, flat, held):
 def _why(path, e):
     "An error of PIL as one line."
     if isinstance(e, PermissionError):
-        return UserError(f'cannot read {_line(path)}: {e.strerror}; change its permissions or remove it')
+        return UserError(f'cannot read {_line(path)}: {e.strerror}; allow it, or remove the file')
     if isinstance(e, Image.DecompressionBombError):
-        return UserError(f'{_line(path)} has more pixels than PIL opens: make it smaller or remove it')
-    if isinstance(e, UnidentifiedImageError): e = 'PIL knows no such format'
-    return UserError(f'{_line(path)} is damaged or not a picture ({_line(e)}): repair or remove it')
+        return UserError(f'{_line(path)} has more pixels than PIL opens: shrink or remove it')
+    e = 'no format is recognised' if isinstance(e, UnidentifiedImageError) else _line(e)
+    return UserError(f'{_line(path)} is damaged or not a picture ({e}): repair or remove it')
 
 def _open(path):
     "The first frame, decoded and upright."
@@ -404,15 +423,15 @@ def _open(path):
         with Image.open(path) as image:
             image.load()
             try: return ImageOps.exif_transpose(image)
-            except Exception: return image.copy()      # what the camera noted cannot be read
+            except Exception: return image.copy()   # what the camera noted is no use
     except MemoryError: raise
     except Exception as e: raise _why(path, e) from e
 
-def _is_grey(mode): return mode in ('1', 'L', 'LA', 'La', 'I', 'F') or mode.startswith('I;16')
+def _is_grey(mode): return mode in ('1', 'L', 'LA', 'La', 'I', 'F') or mode[:4] == 'I;16'
 
 def _to_8_bits(image):
-    "Pictures with 16 bits or floats in a channel, which PIL would clip rather than scale."
-    if image.mode not in ('I', 'F') and not image.mode.startswith('I;16'): return image
+    "Pictures with 16 bits or floats in a channel: PIL would clip rather than scale."
+    if image.mode not in ('I', 'F') and image.mode[:4] != 'I;16': return image
     pixels = np.asarray(image, dtype=np.float64)
     scale = 257 if image.mode != 'F' else 1/255 if pixels.max() <= 1 else 1
     if not (pixels.min() >= 0 and pixels.max()/scale < 255.5):
@@ -421,10 +440,11 @@ def _to_8_bits(image):
 
 def _on_white(image):
     "The picture without transparency, and whether it had any."
-    if not {'A', 'a'} & set(image.getbands()) and 'transparency' not in image.info: return image, False
+    if not {'A', 'a'} & {*image.getbands()} and 'transparency' not in image.info:
+        return image, False
     image = image.convert('RGBA')
-    seen_through = image.getchannel('A').getextrema()[0] < 255
-    return Image.alpha_composite(Image.new('RGBA', image.size, 'white'), image), seen_through
+    white = Image.new('RGBA', image.size, 'white')
+    return Image.alpha_composite(white, image), image.getchannel('A').getextrema()[0] < 255
 
 def _square(image, size, crop='centre'):
     "The middle of a picture, or all of it on a ground in the colour of its border."
@@ -435,7 +455,8 @@ def _square(image, size, crop='centre'):
     image = image.resize((w, h), lanczos)
     pixels = np.asarray(image).reshape(h, w, -1)
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    ground = Image.new(image.mode, (size, size), tuple(int(o) for o in np.median(border, 0)))
+    colour = tuple(int(o) for o in np.median(border, 0))
+    ground = Image.new(image.mode, (size, size), colour)
     ground.paste(image, ((size - w)//2, (size - h)//2))
     return ground
 
@@ -458,7 +479,7 @@ def _size_for(pictures, device):
     size = max([s for s in sizes if share(s) >= .9], default=32)
     return size, 2*size if size < 256 and share(2*size) > .5 else None
 
-def _shape_notes(pictures, size, hint, channels, crop):
+def _shape_notes(pictures, size, hint, channels, crop, transparent):
     "Notes on what the pictures must give up to have one shape."
     notes = []
     grey = sum(_is_grey(p.mode) for p in pictures); colour = len(pictures) - grey
@@ -474,6 +495,7 @@ def _shape_notes(pictures, size, hint, channels, crop):
                      + (f' (give --size {hint} for more detail)' if hint else ''))
     moves = sum(p.moves for p in pictures)
     if moves: notes.append(f'{moves} animated: the first frame')
+    if transparent: notes.append(f'{transparent} with transparency: laid on white')
     return notes
 
 def _split_notes(split, classes, sides):
@@ -487,14 +509,13 @@ def _split_notes(split, classes, sides):
     return [f'{held_out} of {n} held out for gan_eval'
             + (f', none of {_names(single)} (one picture)' if single else '')]
 
-def _nothing(top, groups, left):
+def _nothing(top, groups, left, waiting):
     "The error for a folder without a picture that can be used."
     counts = sum(left.values(), Counter())
-    parts = _counted(counts)
-    waiting = sum(len(v) for k, v in groups.items() if k.lower() in _no_class)
-    if waiting: parts.append(f'{_several(waiting, "picture", "pictures")} in unlabelled')
+    n = sum(map(len, waiting.values()))
+    parts = _counted(counts) + ([f'{_pictures(n)} in a folder that is no class'] if n else [])
     why = f' (left out: {", ".join(parts)})' if parts else ''
-    if {'made', 'run'} & {k for k, _ in counts} and not waiting:
+    if {'made', 'run'} & {kind for kind, _ in counts} and not n:
         return UserError(f'all pictures in {_line(top)} were made by gan_course{why}: '
                          'give a folder of your own pictures')
     return UserError(f'no PNG or JPEG in {_line(top)}, nor in the folders in it, '
@@ -502,49 +523,52 @@ def _nothing(top, groups, left):
 
 # %% ../nbs/2_practice/04_data.ipynb #2266b32e
 def _decode(files, keep, channels, size, crop):
-    "The pictures in `keep` as N×C×size×size, and how many of them were transparent; all are read."
-    images, transparent = np.empty((len(keep), size, size, channels), np.uint8), 0
-    where = {f: i for i, f in enumerate(keep)}
-    for f, picture in tqdm(files.items(), 'reading', leave=False, disable=len(files) <= 2000):
+    "All are read; those in `keep` as N×C×size×size bytes, and how many were transparent."
+    images = np.empty((len(keep), size, size, channels), np.uint8)
+    where, transparent = {f: i for i, f in enumerate(keep)}, 0
+    for f, picture in tqdm(files.items(), leave=False, disable=len(files) <= 2000):
         pixels, was_transparent = _convert(picture.path, channels, size, crop)
         transparent += was_transparent
         if f in where: images[where[f]] = pixels
     return torch.as_tensor(images).permute(0, 3, 1, 2).contiguous(), transparent
 
+def _kept(files, sides, split, limit):
+    "The pictures of a split; of these, those with the smallest numbers if there is a limit."
+    side = split if split in sides.values() else 'train'
+    order = sorted(files, key=lambda f: (_share(files[f].name), f))
+    kept = set([f for f in order if sides[f] == side][:limit])
+    return [f for f in files if f in kept]
+
 def _folder(path, split, size, limit, device, crop, channels, held):
-    "Images, labels and classes of a folder, and a dict: notes, exceptions, found_channels."
+    "Images, labels, classes, and a dict of notes, exceptions and found_channels."
     top = Path(path)
-    if _is_run(top): raise UserError(f'{_line(top)} is a run folder: its pictures were made by '
-                                     'gan_course; give a folder of your own pictures')
+    if _is_run(top): raise UserError(f'{_line(top)} is a run folder, and its pictures are made '
+                                     'by gan_course: give a folder of your own pictures')
     groups, left = _scan(top)
-    classes, notes, flat = _classes(top, groups, left)
-    if not classes: raise _nothing(top, groups, left)
-    files = {p.name if flat else f'{k}/{p.name}': p for k, v in classes.items() for p in v}
+    classes, flat, waiting = _classes(top, groups)
+    if not classes: raise _nothing(top, groups, left, waiting)
+    files = {_full(p, k, flat): p for k, v in classes.items() for p in v}
     for p in files.values():
         if p.error: raise _why(p.path, p.error) from p.error
     found = 1 if all(_is_grey(p.mode) for p in files.values()) else 3
-    default, hint = _size_for(files.values(), device)
-    hint, size, channels = None if size else hint, size or default, channels or found
+    fitting, hint = _size_for(files.values(), device)
+    size, hint, channels = size or fitting, None if size else hint, channels or found
 
     sides, exceptions = _sides(classes, flat, held or {})
-    side = split if split in sides.values() else 'train'
-    keep = sorted((f for f in files if sides[f] == side), key=lambda f: (_share(files[f].name), f))
-    keep = set(keep[:limit])
-    keep = [f for f in files if f in keep]
+    keep = _kept(files, sides, split, limit)
     # A damaged picture that is held out would stop gan_eval after the training: better now
     read = files if split == 'train' and limit is None else {f: files[f] for f in keep}
     images, transparent = _decode(read, keep, channels, size, crop)
-    number = {p.path: i for i, k in enumerate(classes) for p in classes[k]}
-    labels = torch.tensor([number[files[f].path] for f in keep])
-    notes += _shape_notes(list(files.values()), size, hint, channels, crop)
-    if transparent: notes.append(f'{transparent} with transparency: laid on white')
-    splits = _split_notes(split, classes, sides)
-    notes = notes + splits if split == 'train' else splits      # once for both splits
-    return images, labels, list(classes), dict(notes=notes, exceptions=exceptions, found_channels=found)
+    number = {_full(p, k, flat): i for i, (k, v) in enumerate(classes.items()) for p in v}
+    notes = _split_notes(split, classes, sides)
+    if split == 'train':                                   # once for both splits
+        notes = (_left_notes(top, groups, left, classes, flat, waiting)
+                 + _shape_notes([*files.values()], size, hint, channels, crop, transparent) + notes)
+    about = dict(notes=notes, exceptions=exceptions, found_channels=found)
+    return images, torch.tensor([number[f] for f in keep]), list(classes), about
 
 # %% ../nbs/2_practice/04_data.ipynb #b6b42342
-named_sets = {'digits': _digits,
-              **{k: functools.partial(_torchvision, k) for k in ('mnist', 'fashion_mnist', 'cifar10')}}
+named_sets = {'digits': _digits, **{k: functools.partial(_torchvision, k) for k in _places}}
 
 def _as_channels(images, channels):
     "Grey images as colour, or colour as grey (by PIL's weights)."
@@ -571,23 +595,24 @@ def _own_folder(name):
     pick(name, named_sets, 'data set')
 
 def image_data(
-    name='digits',        # 'digits', 'mnist', 'fashion_mnist', 'cifar10', or a folder of pictures
+    name='digits',        # or 'mnist', 'fashion_mnist', 'cifar10', or a folder of pictures
     batch_size:int=64,
-    size:int=None,        # pixels (default: as they are; 28 for digits; 28 to 128 for a folder)
+    size:int=None,        # pixels (default: as they are; 28 for digits; a folder: see above)
     split:str='train',    # or 'test'
-    limit:int=None,       # use only this many images, chosen at random but always the same
+    limit:int=None,       # use only this many images, always the same
     device='auto',        # as for `get_device`
     seed:int=0,           # of the order
     crop:str='centre',    # pictures that are not square: their middle, or 'none': padded
     channels:int=None,    # 1 or 3 (default: as they are)
-    held:dict=None        # {name in the folder: 'train' or 'test'}: `.exceptions` of an earlier run
+    held:dict=None        # name in the folder → 'train' or 'test': an earlier run's `.exceptions`
 ) -> ImageBatches:
     "Images by name or from a folder; `.notes` says what was changed or left out."
     pick(split, ['train', 'test'], 'split'); pick(crop, ['centre', 'none'], 'crop')
     device = get_device(device)
     if size is not None: size = check_number(size, 'size', 8, 1024, whole=True)
     if limit is not None: limit = check_number(limit, 'limit', 1, 1e9, whole=True)
-    if channels not in (None, 1, 3): raise UserError(f'channels must be 1 or 3, not {channels}')
+    if channels not in (None, 1, 3):
+        raise UserError(f'channels must be 1 or 3, not {channels}')
     if name in named_sets:
         images, labels, classes = named_sets[name](split)
         about = dict(found_channels=images.shape[1])
@@ -609,7 +634,7 @@ def image_data(
 _said = set()    # sets that were missed already: one line is enough for both splits
 
 def _scenes(split, copies=4):
-    "Digits of 20 pixels in a random colour, somewhere on a ground of another: N×3×32×32, labels."
+    "Digits in a random colour, somewhere on a ground of another: N×3×32×32, and labels."
     images, labels, classes = _digits(split)
     rng = torch.Generator().manual_seed(0 if split == 'train' else 1)
     shape = resize(images, 20).repeat(copies, 1, 1, 1).float()/255
@@ -637,6 +662,7 @@ def data_or_digits(
     if name != 'cifar10': return image_data('digits', **{'size': 28, **options})
     images, labels, classes = _scenes(options.get('split', 'train'))
     images, labels = _some(options.get('limit'), images, labels)
-    images = _as_channels(resize(images, options.get('size') or 32), options.get('channels'))
+    images = resize(images, options.get('size') or 32)
+    images = _as_channels(images, options.get('channels'))
     rest = {k: options[k] for k in ('batch_size', 'device', 'seed') if k in options}
     return ImageBatches(images, labels, classes, 'scenes', **rest)
