@@ -39,7 +39,7 @@ class Batches:
         self.batch_size = check_number(batch_size, 'batch size', 1, 100_000, whole=True)
         if not n: raise UserError(f'{name} has no {self.kind}')
         if len(labels) != n:
-            raise UserError(f'{name} has {n} {self.kind} and {len(labels)} labels: give as many')
+            raise UserError(f'{name}: {n} {self.kind}, but {len(labels)} labels; give {n}')
         if n < self.batch_size:
             raise UserError(f'{name} has {n} {self.kind}, fewer than one batch of '
                             f'{self.batch_size}: use --batch_size {n} or less')
@@ -63,7 +63,7 @@ class Batches:
     def ready(self, samples): return samples     # what is drawn, from what is stored
 
     def __iter__(self):
-        if self.position >= len(self):           # the last iteration was left at its very end
+        if self.position >= len(self):       # the last iteration was left at its very end
             self.round, self.position = self.round + 1, 0
         # One seed for each (seed, round), far apart for neighbouring seeds
         rng = torch.Generator().manual_seed(self.seed*1_000_003 + self.round)
@@ -99,7 +99,8 @@ def to_float(
         if low != low: raise UserError('images hold NaN: find out where it comes from')
         hint = ', as by images/127.5 - 1' if low >= 0 and high <= 255 else ''
         raise UserError(f'{given}, not in [−1, 1]: give bytes, or rescale them{hint}')
-    if low < 0 or high > 255: raise UserError(f'{given}; bytes lie in [0, 255]: rescale them')
+    if low < 0 or high > 255:
+        raise UserError(f'{given}, and bytes lie in [0, 255]: rescale them')
     return to_float(images.to(torch.uint8))
 
 class ImageBatches(Batches):
@@ -207,9 +208,10 @@ def _torchvision(name, split):
         with _impatient(): found = _load(name, split, cache_dir(), download=True)
     except Exception as e:
         tried.append(f'the download ({type(e).__name__}: {_line(e)[:80]})')
-        raise UserError(f'no {name} here: tried {"; ".join(tried)}. Put the set in the folder '
-                        'named by $GAN_COURSE_DATA, or use the embedded set: digits') from e
-    if broken: warnings.warn(f'{"; ".join(broken)}: {name} is downloaded to {cache_dir()}')
+        raise UserError(
+            f'no {name} here: tried {"; ".join(tried)}. Put the set in the folder '
+            'named by $GAN_COURSE_DATA, or use the embedded set: digits') from e
+    if broken: warnings.warn(f'{"; ".join(broken)}: {name} is now in {cache_dir()}')
     return found
 
 # %% ../nbs/2_practice/04_data.ipynb #5fb70498
@@ -319,6 +321,8 @@ def _walk(base, top, left):
 
 def _scan(top):
     "By folder of the first level ('': `top`): its pictures, and what was left out."
+    if _is_run(top): raise UserError(f'{_line(top)} is a run folder: gan_course made what is '
+                                     'in it; give a folder of your own pictures')
     left = {'': Counter()}
     pictures, folders = _sort_out(top, top, left[''])
     groups = {'': pictures}
@@ -350,7 +354,7 @@ def _counted(left):
 def _pictures(n): return _several(n, 'picture', 'pictures')
 
 def _classes(top, groups):
-    "The classes (name → pictures); those at the top, those below, and those without a class."
+    "The classes (name → pictures), whether the folder is flat, and what has no class."
     waiting = {k: v for k, v in groups.items() if k.lower() in _no_class}
     below = {k: v for k, v in groups.items() if k and v and k not in waiting}
     at_top, n_below = groups[''], sum(map(len, below.values()))
@@ -360,11 +364,12 @@ def _classes(top, groups):
 def _left_notes(top, groups, left, classes, flat, waiting):
     "Notes on what is not in a class."
     ours = lambda counts: {o: n for o, n in counts.items() if o[0] in ('made', 'run')}
-    counts = sum((Counter(ours(c) if flat and k else c) for k, c in left.items()), Counter())
+    counted = [ours(c) if flat and k else c for k, c in left.items()]
+    counts = sum(map(Counter, counted), Counter())
     out, notes, at_top = _counted(counts), [], len(groups[''])
     empty = [k for k, v in groups.items() if k and not v and not ours(left[k])]
     if not flat and empty: out.append(f'folders without a picture: {_names(empty)}')
-    if not flat and at_top: out.append(f'{_pictures(at_top)} at the top, beside the classes')
+    if not flat and at_top: out.append(f'{_pictures(at_top)} at the top, beside classes')
     out += [f'{_pictures(len(v))} in {k} (no class)' for k, v in waiting.items() if v]
     if out: notes.append('left out: ' + ', '.join(out))
     n_below = sum(len(v) for k, v in groups.items() if k and k not in waiting)
@@ -390,10 +395,11 @@ def _share(name):
     return int.from_bytes(digest[:4], 'big')/2**32
 
 # %% ../nbs/2_practice/04_data.ipynb #5093b34a
-def _full(picture, label, flat): return picture.name if flat else f'{label}/{picture.name}'
+def _full(picture, label, flat):
+    return picture.name if flat else f'{label}/{picture.name}'
 
 def _sides(classes, flat, held):
-    "By picture (its name from the top): 'train' or 'test'; and the exceptions to the rule."
+    "By picture (its name from the top) 'train' or 'test'; and the exceptions."
     sides, exceptions = {}, {}
     for label, pictures in classes.items():
         share = {_full(p, label, flat): _share(p.name) for p in pictures}
@@ -410,12 +416,13 @@ def _sides(classes, flat, held):
 # %% ../nbs/2_practice/04_data.ipynb #ef0cd7be
 def _why(path, e):
     "An error of PIL as one line."
+    path = _line(path)
     if isinstance(e, PermissionError):
-        return UserError(f'cannot read {_line(path)}: {e.strerror}; allow it, or remove the file')
+        return UserError(f'cannot read {path}: {e.strerror}; allow it, or remove it')
     if isinstance(e, Image.DecompressionBombError):
-        return UserError(f'{_line(path)} has more pixels than PIL opens: shrink or remove it')
+        return UserError(f'{path} has more pixels than PIL opens: shrink or remove it')
     e = 'no format is recognised' if isinstance(e, UnidentifiedImageError) else _line(e)
-    return UserError(f'{_line(path)} is damaged or not a picture ({e}): repair or remove it')
+    return UserError(f'{path} is damaged or not a picture ({e}): repair or remove it')
 
 def _open(path):
     "The first frame, decoded and upright."
@@ -444,7 +451,8 @@ def _on_white(image):
         return image, False
     image = image.convert('RGBA')
     white = Image.new('RGBA', image.size, 'white')
-    return Image.alpha_composite(white, image), image.getchannel('A').getextrema()[0] < 255
+    least = image.getchannel('A').getextrema()[0]
+    return Image.alpha_composite(white, image), least < 255
 
 def _square(image, size, crop='centre'):
     "The middle of a picture, or all of it on a ground in the colour of its border."
@@ -513,7 +521,7 @@ def _nothing(top, groups, left, waiting):
     "The error for a folder without a picture that can be used."
     counts = sum(left.values(), Counter())
     n = sum(map(len, waiting.values()))
-    parts = _counted(counts) + ([f'{_pictures(n)} in a folder that is no class'] if n else [])
+    parts = _counted(counts) + [f'{_pictures(n)} in a folder that is no class']*bool(n)
     why = f' (left out: {", ".join(parts)})' if parts else ''
     if {'made', 'run'} & {kind for kind, _ in counts} and not n:
         return UserError(f'all pictures in {_line(top)} were made by gan_course{why}: '
@@ -533,7 +541,7 @@ def _decode(files, keep, channels, size, crop):
     return torch.as_tensor(images).permute(0, 3, 1, 2).contiguous(), transparent
 
 def _kept(files, sides, split, limit):
-    "The pictures of a split; of these, those with the smallest numbers if there is a limit."
+    "The pictures of a split; with a limit, those of them with the smallest numbers."
     side = split if split in sides.values() else 'train'
     order = sorted(files, key=lambda f: (_share(files[f].name), f))
     kept = set([f for f in order if sides[f] == side][:limit])
@@ -542,8 +550,6 @@ def _kept(files, sides, split, limit):
 def _folder(path, split, size, limit, device, crop, channels, held):
     "Images, labels, classes, and a dict of notes, exceptions and found_channels."
     top = Path(path)
-    if _is_run(top): raise UserError(f'{_line(top)} is a run folder, and its pictures are made '
-                                     'by gan_course: give a folder of your own pictures')
     groups, left = _scan(top)
     classes, flat, waiting = _classes(top, groups)
     if not classes: raise _nothing(top, groups, left, waiting)
@@ -556,19 +562,20 @@ def _folder(path, split, size, limit, device, crop, channels, held):
 
     sides, exceptions = _sides(classes, flat, held or {})
     keep = _kept(files, sides, split, limit)
-    # A damaged picture that is held out would stop gan_eval after the training: better now
+    # A damaged held-out picture would stop gan_eval after the training: better now
     read = files if split == 'train' and limit is None else {f: files[f] for f in keep}
     images, transparent = _decode(read, keep, channels, size, crop)
     number = {_full(p, k, flat): i for i, (k, v) in enumerate(classes.items()) for p in v}
     notes = _split_notes(split, classes, sides)
     if split == 'train':                                   # once for both splits
-        notes = (_left_notes(top, groups, left, classes, flat, waiting)
-                 + _shape_notes([*files.values()], size, hint, channels, crop, transparent) + notes)
+        shape = _shape_notes([*files.values()], size, hint, channels, crop, transparent)
+        notes = _left_notes(top, groups, left, classes, flat, waiting) + shape + notes
     about = dict(notes=notes, exceptions=exceptions, found_channels=found)
     return images, torch.tensor([number[f] for f in keep]), list(classes), about
 
 # %% ../nbs/2_practice/04_data.ipynb #b6b42342
-named_sets = {'digits': _digits, **{k: functools.partial(_torchvision, k) for k in _places}}
+_downloaded = {k: functools.partial(_torchvision, k) for k in _places}
+named_sets = {'digits': _digits, **_downloaded}
 
 def _as_channels(images, channels):
     "Grey images as colour, or colour as grey (by PIL's weights)."
@@ -595,16 +602,16 @@ def _own_folder(name):
     pick(name, named_sets, 'data set')
 
 def image_data(
-    name='digits',        # or 'mnist', 'fashion_mnist', 'cifar10', or a folder of pictures
+    name='digits',        # or 'mnist', 'fashion_mnist', 'cifar10', a folder of pictures
     batch_size:int=64,
-    size:int=None,        # pixels (default: as they are; 28 for digits; a folder: see above)
+    size:int=None,        # pixels (default: as is; digits 28; 28 … 128 for a folder)
     split:str='train',    # or 'test'
     limit:int=None,       # use only this many images, always the same
     device='auto',        # as for `get_device`
     seed:int=0,           # of the order
     crop:str='centre',    # pictures that are not square: their middle, or 'none': padded
     channels:int=None,    # 1 or 3 (default: as they are)
-    held:dict=None        # name in the folder → 'train' or 'test': an earlier run's `.exceptions`
+    held:dict=None        # `.exceptions` of an earlier run: name → 'train' or 'test'
 ) -> ImageBatches:
     "Images by name or from a folder; `.notes` says what was changed or left out."
     pick(split, ['train', 'test'], 'split'); pick(crop, ['centre', 'none'], 'crop')
