@@ -39,7 +39,7 @@ class Batches:
         self.batch_size = check_number(batch_size, 'batch size', 1, 100_000, whole=True)
         if not n: raise UserError(f'{name} has no {self.kind}')
         if len(labels) != n:
-            raise UserError(f'{name}: {n} {self.kind}, but {len(labels)} labels; give {n}')
+            raise UserError(f'{name}: {n} {self.kind}, {len(labels)} labels; give {n}')
         if n < self.batch_size:
             raise UserError(f'{name} has {n} {self.kind}, fewer than one batch of '
                             f'{self.batch_size}: use --batch_size {n} or less')
@@ -321,8 +321,9 @@ def _walk(base, top, left):
 
 def _scan(top):
     "By folder of the first level ('': `top`): its pictures, and what was left out."
-    if _is_run(top): raise UserError(f'{_line(top)} is a run folder: gan_course made what is '
-                                     'in it; give a folder of your own pictures')
+    if _is_run(top):
+        raise UserError(f'{_line(top)} is a run folder, made by gan_course: '
+                        'give a folder of your own pictures')
     left = {'': Counter()}
     pictures, folders = _sort_out(top, top, left[''])
     groups = {'': pictures}
