@@ -6,15 +6,22 @@
 __all__ = []
 
 # %% ../nbs/api/all.ipynb #7a1aea80
-from . import core, animation, objectives, training, data, networks, evaluation, augment
+from . import core, animation, objectives, sampling, callbacks, training, runs, data, networks, augment, evaluation, kinds, recipes
+_modules = (core, animation, objectives, sampling, callbacks, training, runs, data, networks, augment,
+            evaluation, kinds, recipes)      # before the names of some of them stand for what is in them
 from .core import *
 from .animation import *
 from .objectives import *
+from .sampling import *
+from .callbacks import *
 from .training import *
+from .runs import *
 from .data import *
 from .networks import *
-from .evaluation import *
 from .augment import *
+from .evaluation import *
+from .kinds import *
+from .recipes import *
 
 # %% ../nbs/api/all.ipynb #a052d770
-__all__ = [name for module in (core, animation, objectives, training, data, networks, evaluation, augment) for name in module.__all__]
+__all__ = [name for module in _modules for name in module.__all__]

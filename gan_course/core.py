@@ -77,7 +77,7 @@ def set_seed(
     "Seed Python, NumPy and torch (all devices)."
     random.seed(seed); np.random.seed(seed); torch.manual_seed(seed)
 
-# %% ../nbs/api/core.ipynb #9fb1c2ea
+# %% ../nbs/api/core.ipynb #3c09c9c5
 def full_path(
     path # a path as the user gave it; `~` is the home folder
 ) -> Path:
@@ -107,13 +107,14 @@ def write_atomic(
         if os.path.exists(tmp): os.unlink(tmp)
         raise
 
-# %% ../nbs/api/core.ipynb #eb323fad
+# %% ../nbs/api/core.ipynb #bddeddaf
 class FolderLock:
     "Keeps a folder for this process: `acquire` raises `UserError` while another holds it, `release` frees it. Also a context manager."
     def __init__(self, folder): # is made if it is not there
         self.folder, self.path, self.file = full_path(folder), full_path(folder)/'.lock', None
 
     def acquire(self):
+        if self.file is not None: return self
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             file = open(self.path, 'a+')
@@ -280,7 +281,7 @@ def image_grid(
         grid[:, y:y+h, x:x+w] = image
     return (grid[0] if c == 1 else grid.permute(1, 2, 0)).numpy()
 
-# %% ../nbs/api/core.ipynb #6b718ff1
+# %% ../nbs/api/core.ipynb #b1f1df3b
 def with_names(
     grid,        # a picture, H×W or H×W×C uint8, with equal columns
     names        # what to write above each column
@@ -316,7 +317,7 @@ def show_images(
     ax.set_axis_off()
     if title: ax.set_title(title, fontsize=10)
 
-# %% ../nbs/api/core.ipynb #fa83c71c
+# %% ../nbs/api/core.ipynb #24d3ed90
 made_by = 'gan_course'
 
 def save_png(

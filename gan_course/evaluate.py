@@ -7,50 +7,61 @@ __all__ = ['main']
 
 # %% ../nbs/api/evaluate.ipynb #57f0f07b
 import json, sys
-from importlib.metadata import version
 
 import torch
 from .core import *
-from .training import *
-from .data import *
-import gan_course.networks    # fills the registry that load_generator looks names up in
-from .evaluation import *
+from .runs import *
+from .kinds import *
 from .commands import *
 
 # %% ../nbs/api/evaluate.ipynb #86db8598
 def _parser():
     p = Parser('gan_eval', 'Score a trained generator against real data that it has not seen.')
     p.add_argument('run', metavar='RUN', help='run folder that gan_train made')
-    p.option('data', help='data set or folder to compare with (default: the one it was trained on)')
+    p.option('data', help='data to compare with (default: what it was trained on)')
     p.option('n', default=10_000, help='how many samples (default: 10000)')
     p.option('seed', default=0, help='of the noise (default: 0)')
-    p.option('inception', action='store_true', help="also the standard FID with Inception's features (downloads its weights; slow on a CPU)")
+    p.options_of(kinds.values(), 'eval_options')
     p.option('json', action='store_true', help='print JSON')
     p.option('device', default='auto', help='auto, cpu, cuda, cuda:1, mps (default: auto)')
     return p
+
+def _data(a, kind, record, device):
+    "Training and test split of what is compared with, and what the run was trained on; compared with what it recorded."
+    if a.data:
+        if not kind.knows(a.data) and kind_of(a.data).name != kind.name: raise UserError(f'{a.data} are {kind_of(a.data).what}, and {a.run} makes {kind.what}')
+        same = {k: record[k] for k in kind.train_options if k in record}
+        train, test = [kind.load(a.data, s, device=device, record=same) for s in ('train', 'test')]
+        return train, test, train
+    train, test = [kind.load(record['name'], s, device=device, record=record) for s in ('train', 'test')]
+    if not record.get('limit'):
+        kind.compare(record, train)
+        return train, test, train
+    seen = kind.load(record['name'], limit=record['limit'], device=device, record=record)
+    kind.compare(record, seen)
+    return train, test, seen
+
+def _labels(G, train, n, seed):
+    "A conditional G is asked for classes as often as the training data has them."
+    if not getattr(G, 'classes', 0): return None
+    return train.labels.cpu()[torch.randint(len(train.labels), (n,), generator=torch.Generator().manual_seed(seed))]
 
 @command('gan_eval')
 def main(argv=None):
     "Score a run from the shell; returns the exit code."
     a = _parser().parse_args(argv)
     n, seed = check_number(a.n, '--n', 2, 1e6, whole=True), check_number(a.seed, '--seed', 0, 2**32 - 1, whole=True)
-    device = get_device(a.device)
-    run = find_run(a.run)
+    device, run = get_device(a.device), find_run(a.run)
     G, config = load_generator(run, device=device)
-    known = config.get('data')
-    if not a.data and not known: raise UserError(f'{run} does not say what it was trained on: give --data')
-    options = dict(size=config['networks']['shape'][-1], batch_size=1, device=device)
-    train, test = [image_data(a.data or known['name'], split=s, **options) for s in ('train', 'test')]
-    # A conditional G is asked for classes as often as the training data has them
-    labels = train.labels.cpu()[torch.randint(len(train.labels), (n,), generator=torch.Generator().manual_seed(seed))] if getattr(G, 'classes', 0) else None
-    samples = sample_from(G, config['z_dim'], n, seed, as_uint8=True, labels=labels)
-    fid = inception_fid(samples, test.images, device) if a.inception else None    # first: it is what may be missing
-    result = score(samples, train, test)
-    result['protocol'].update(run=str(a.run), seed=seed)
-    if fid is not None:
-        result['inception_fid'] = fid
-        result['protocol']['inception_fid'] = f"torchmetrics {version('torchmetrics')}, Inception's 2048 features, {n} samples against {len(test.images)} images of the test split, resized to 299 pixels as in the original"
-    print(json.dumps(result, indent=1) if a.json else report(result))
+    record = config.get('data')
+    if not a.data and not (record or {}).get('name'): raise UserError(f'{run} does not say what it was trained on: give --data')
+    kind, shape = kind_named(record), (config['networks'] or {}).get('shape')
+    record = {'shape': shape, **({'size': shape[-1]} if shape else {}), **(record or {})}
+    train, test, seen = _data(a, kind, record, device)
+    own = {name: getattr(a, name) for name in kind.eval_options}
+    result = kind.score(kind.draw(G, config, n, seed, _labels(G, train, n, seed)), train, test, seen, device, **own)
+    result.setdefault('protocol', {}).update(run=str(a.run), seed=seed)
+    print(json.dumps(result, indent=1) if a.json else kind.report(result))
 
 # %% ../nbs/api/evaluate.ipynb #742f216e
 if __name__ == '__main__' and '__file__' in globals(): sys.exit(main())   # python -m gan_course.evaluate; a notebook has no __file__

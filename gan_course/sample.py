@@ -6,33 +6,26 @@
 __all__ = ['main']
 
 # %% ../nbs/api/sample.ipynb #85a0603a
-import io, math, sys
+import sys
 from pathlib import Path
 
-import numpy as np
-import torch
 from .core import *
-from .training import *
-import gan_course.networks    # fills the registry that load_generator looks names up in
+from .runs import *
+from .kinds import *
 from .commands import *
 
 # %% ../nbs/api/sample.ipynb #a0cb416c
 def _writer(
-    out # as the user gave it
+    out, # as the user gave it
+    kind # of the data of the run
 ):
-    "A function that writes images N×C×H×W (uint8) to `out`, chosen by its suffix; checked before anything is computed."
-    path, kind = Path(out), Path(out).suffix.lower()
-    def to_array(images):
-        data = io.BytesIO()
-        np.savez_compressed(data, images=images.permute(0, 2, 3, 1).numpy())
-        write_atomic(path, data.getvalue())
-    def to_folder(images):
-        digits = max(4, len(str(len(images) - 1)))
-        for i, image in enumerate(images): save_png(path/f'sample_{i:0{digits}d}.png', image_grid(image[None], 1, pad=0))
-    def to_grid(images): save_png(path, image_grid(images, math.ceil(math.sqrt(len(images)))))
-    if path.is_dir() or str(out).endswith('/'): return to_folder
-    if path.exists() and not kind: raise UserError(f'--out {out} is a file without a suffix; give a .png, a .npz, or a folder')
-    return pick(kind, {'.png': to_grid, '.npz': to_array, '': to_folder}, 'output suffix')
+    "A function (samples, names of their classes) that writes to `out`, chosen by its suffix; checked before anything is computed."
+    path, suffix, known = full_path(out), Path(out).suffix.lower(), kind.writers()
+    if (path.is_dir() or str(out).endswith('/')) and '' in known: suffix = ''
+    elif path.is_dir(): raise UserError(f'--out {out} is a folder; give a file that ends in {" or ".join(known)}')
+    if path.exists() and not path.is_dir() and not suffix: raise UserError(f'--out {out} is a file without a suffix; give one that ends in {", ".join(filter(None, known))}, or a folder')
+    write = pick(suffix, known, 'output suffix')
+    return lambda samples, names: write(samples, path, names)
 
 # %% ../nbs/api/sample.ipynb #fb04d1ac
 def _parser():
@@ -41,7 +34,7 @@ def _parser():
     p.option('n', default=64, help='how many (default: 64)')
     p.option('seed', default=0, help='of the noise (default: 0)')
     p.option('label', help='only this class, by name or by number; for a run trained with --conditional (default: each class in turn)')
-    p.option('out', default='samples.png', help='.png: a grid; .npz: `images`, uint8 N×H×W×C; a folder: single PNGs (default: samples.png)')
+    p.option('out', help='; '.join(f'for {k.what} {k.writes}' for k in kinds.values()) + f' (default: samples{next(iter(kinds.values())).suffix})')
     p.option('device', default='auto', help='auto, cpu, cuda, cuda:1, mps (default: auto)')
     return p
 
@@ -49,23 +42,27 @@ def _label(
     config, # of the run
     given   # as the user gave it, or None
 ):
-    "The number of a class."
-    if given is None: return None
-    classes = config['networks'].get('classes', 0)
+    "The number of a class, and the names of all."
+    classes = (config.get('networks') or {}).get('classes', 0)
+    names = ((config.get('data') or {}).get('classes') or [str(i) for i in range(classes)]) if classes else None
+    if given is None: return None, names
     if not classes: raise UserError('this run was not trained with --conditional: it cannot draw a class that is asked for')
-    names = (config.get('data') or {}).get('classes') or [str(i) for i in range(classes)]
-    if given not in names and given.isdecimal() and int(given) < classes: return int(given)
-    return pick(given, {name: i for i, name in enumerate(names)}, 'label')
+    if given not in names and given.isdecimal() and int(given) < classes: return int(given), names
+    return pick(given, {name: i for i, name in enumerate(names)}, 'label'), names
 
 @command('gan_sample')
 def main(argv=None):
     "Draw samples from the shell; returns the exit code."
     a = _parser().parse_args(argv)
     n, seed = check_number(a.n, '--n', 1, 1e6, whole=True), check_number(a.seed, '--seed', 0, 2**32 - 1, whole=True)
-    write, device = _writer(a.out), get_device(a.device)
-    G, config = load_generator(find_run(a.run), device=device)
-    write(sample_from(G, config['z_dim'], n, seed, as_uint8=True, labels=_label(config, a.label)))
-    print(f'{n} samples of {a.run} with seed {seed}: {a.out}')
+    device, run = get_device(a.device), find_run(a.run)
+    kind = kind_named(run_config(run).get('data'))
+    out = a.out or f'samples{kind.suffix}'
+    write = _writer(out, kind)
+    G, config = load_generator(run, device=device)
+    label, names = _label(config, a.label)
+    write(kind.draw(G, config, n, seed, label), names if label is None else None)
+    print(f'{n} samples of {a.run} with seed {seed}: {out}')
 
 # %% ../nbs/api/sample.ipynb #9be5dc49
 if __name__ == '__main__' and '__file__' in globals(): sys.exit(main())   # python -m gan_course.sample; a notebook has no __file__

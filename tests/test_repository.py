@@ -6,7 +6,8 @@ import pytest
 
 root = Path(__file__).resolve().parent.parent
 pages = sorted(p for p in (root/'nbs').rglob('*.ipynb') if '.ipynb_checkpoints' not in p.parts)
-layers = ['core', 'animation', 'objectives', 'training', 'data', 'networks', 'evaluation', 'augment', 'commands', 'train', 'sample', 'evaluate', 'all']
+layers = ['core', 'animation', 'objectives', 'sampling', 'checks', 'callbacks', 'loop', 'training', 'runs', 'data', 'networks', 'augment', 'evaluation',
+          'kinds', 'recipes', 'commands', 'train', 'sample', 'evaluate', 'all']
 
 
 def test_readme_is_made_from_index():
@@ -35,7 +36,7 @@ def imports(module):
 @pytest.mark.parametrize('module', layers)
 def test_modules_import_only_those_above(module):
     assert imports(module) <= set(layers[:layers.index(module)])
-    if module == 'training': assert imports(module) == {'core', 'objectives'}
+    if module == 'training': assert not imports(module) & {'data', 'networks'}      # any two modules and any batches will do
 
 
 def test_every_module_is_known_here():
