@@ -14,12 +14,12 @@ from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 from .core import *
 
-# %% ../nbs/2_practice/05_networks.ipynb #a5e7448d
+# %% ../nbs/2_practice/05_networks.ipynb #f3a59581
 def _conv3(ni, nf, **kw): return nn.Conv2d(ni, nf, 3, padding=1, **kw)
 def _norm(nf): return [nn.BatchNorm2d(nf), nn.ReLU(inplace=True)]
 
 def _widths(width, doublings, most=8):
-    "Channels at each side, small end first: from at most `most` times `width` to `width`."
+    "Channels at each side, small end first: from at most `most`×`width` to `width`."
     return [min(width << i, most*width) for i in range(doublings, -1, -1)]
 
 class Double(nn.Module):
@@ -36,7 +36,7 @@ def chosen(
     if y is None: return out[:, 0]
     return out[:, 0] + out[:, 1:].gather(1, y[:, None])[:, 0]
 
-# %% ../nbs/2_practice/05_networks.ipynb #5d4b5bcb
+# %% ../nbs/2_practice/05_networks.ipynb #b07d888d
 class Conditional(nn.Module):
     "A generator that may be told what to draw: `start` puts a label's vector beside z."
     def __init__(self, z_dim:int, classes:int=0):
@@ -70,12 +70,13 @@ def _to_picture(nf, channels, up):
             _conv3(nf, 4*channels), nn.PixelShuffle(2)]
 
 class Generator(Conditional):
-    "DCGAN generator: noise N×z_dim → images N×C×size×size in [−1, 1]. Radford et al. 2015"
+    "DCGAN G: noise N×z_dim → images N×C×size×size in [−1, 1]. Radford et al. 2015."
     def __init__(self, channels:int, size:int, z_dim:int, width:int, classes:int=0,
                  up:str='transposed'):
         super().__init__(z_dim, classes)
         base = 7 if size == 28 else 8
-        widths = _widths(width, (size//base).bit_length() - 2)   # all doublings but the last
+        doublings = (size//base).bit_length() - 2             # the last one is `_to_picture`
+        widths = _widths(width, doublings)
         nf = widths[0]
         layers = [nn.Linear(self.n_in, nf*base*base, bias=False),
                   nn.Unflatten(1, (nf, base, base)), *_norm(nf)]
@@ -84,7 +85,7 @@ class Generator(Conditional):
         self.layers = nn.Sequential(*layers, *_to_picture(nf, channels, up), nn.Tanh())
     def forward(self, z, y=None): return self.layers(self.start(z, y))
 
-# %% ../nbs/2_practice/05_networks.ipynb #4d7dacfc
+# %% ../nbs/2_practice/05_networks.ipynb #518f981c
 _between = {'batch': lambda nf: [nn.BatchNorm2d(nf)],
             'layer': lambda nf: [nn.GroupNorm(1, nf)],
             'none': lambda nf: [], 'spectral': lambda nf: []}
@@ -108,7 +109,7 @@ class Discriminator(nn.Module):
                                     wrap(nn.Linear(ni*size*size, 1 + classes)))
     def forward(self, x, y=None): return chosen(self.layers(x), y)
 
-# %% ../nbs/2_practice/05_networks.ipynb #2cae5a80
+# %% ../nbs/2_practice/05_networks.ipynb #475032b8
 def _check(arch, shape, classes, **numbers):
     "`UserError` for what no builder can make."
     channels, height, size = shape
@@ -130,7 +131,7 @@ def dcgan(
     d_width:int=16,      # channels of D's first layer
     d_norm:str='batch',  # in D; for gradient penalties: 'none', 'layer', 'spectral'
     classes:int=0,       # of a conditional pair, called with labels: G(z, y), D(x, y)
-    up:str=None          # G's doublings: 'transposed', or 'smooth' (default from 64 pixels)
+    up:str=None          # doublings: 'transposed', or 'smooth' (default from 64 pixels)
 ) -> tuple:              # (G, D)
     "A pair of DCGAN networks, sized for two CPU cores. Radford et al. 2015."
     _check('dcgan', shape, classes, z_dim=z_dim, width=width, d_width=d_width)
@@ -153,7 +154,7 @@ class UpBlock(nn.Module):
         self.short = nn.Sequential(nn.Conv2d(ni, nf, 1), nn.Upsample(scale_factor=2))
     def forward(self, x): return self.main(x) + self.short(x)
 
-# %% ../nbs/2_practice/05_networks.ipynb #3e7b486c
+# %% ../nbs/2_practice/05_networks.ipynb #8fb9f662
 class DownBlock(nn.Module):
     "Residual block of D; halves the side if `halve`. Miyato et al. 2018."
     def __init__(self, ni:int, nf:int, halve:bool=True, first:bool=False):
@@ -166,12 +167,12 @@ class DownBlock(nn.Module):
         self.short = nn.Sequential(*pool, *match)
     def forward(self, x): return self.main(x) + self.short(x)
 
-# %% ../nbs/2_practice/05_networks.ipynb #72e1ceb2
+# %% ../nbs/2_practice/05_networks.ipynb #ea80fb49
 class SumPool(nn.Module):
     "N×C×H×W → N×C: the sum over all positions."
     def forward(self, x): return x.sum((2, 3))
 
-# %% ../nbs/2_practice/05_networks.ipynb #fd0145ea
+# %% ../nbs/2_practice/05_networks.ipynb #42c14fc3
 class ResNetG(Conditional):
     "Residual G: noise N×z_dim → images N×C×size×size in [−1, 1]. Miyato et al. 2018."
     def __init__(self, channels:int, size:int, z_dim:int, width:int, classes:int=0):
@@ -185,7 +186,7 @@ class ResNetG(Conditional):
             *_norm(width), _conv3(width, channels), nn.Tanh())
     def forward(self, z, y=None): return self.layers(self.start(z, y))
 
-# %% ../nbs/2_practice/05_networks.ipynb #1d395a08
+# %% ../nbs/2_practice/05_networks.ipynb #3900256f
 class ResNetD(nn.Module):
     "Residual D with spectral norm: N×C×size×size → N logits. Miyato et al. 2018."
     def __init__(self, channels:int, size:int, width:int, classes:int=0):
@@ -199,7 +200,7 @@ class ResNetD(nn.Module):
             spectral_norm(nn.Linear(ni, 1 + classes)))
     def forward(self, x, y=None): return chosen(self.layers(x), y)
 
-# %% ../nbs/2_practice/05_networks.ipynb #1c7aba0c
+# %% ../nbs/2_practice/05_networks.ipynb #70f9a1d4
 @register('resnet')
 def resnet(
     shape,               # (channels, size, size): 1 to 4; 28 pixels or 16, 32, … 256
@@ -243,7 +244,7 @@ def scaled(
     if layer.bias is not None: nn.init.zeros_(layer.bias)
     return layer
 
-# %% ../nbs/2_practice/05_networks.ipynb #e9a7a1f0
+# %% ../nbs/2_practice/05_networks.ipynb #8a43f165
 class GroupedBlock(nn.Module):
     "x + f(x) without norm: widen, 3×3 convolution in groups, narrow. Huang et al. 2024."
     def __init__(self,
@@ -301,7 +302,7 @@ class Basis(nn.Module):
         self.basis = nn.Parameter(torch.randn(nf, side, side)/side)
     def forward(self, x): return (x*self.basis).sum((2, 3))
 
-# %% ../nbs/2_practice/05_networks.ipynb #f54bc93f
+# %% ../nbs/2_practice/05_networks.ipynb #dd2c47c7
 class R3D(nn.Module):
     "Modern discriminator: images N×C×size×size → logits of shape N. Huang et al. 2024."
     def __init__(self, channels:int, size:int, width:int, group:int, blocks:int,
