@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Double', 'chosen', 'Conditional', 'Generator', 'Discriminator', 'dcgan', 'UpBlock', 'DownBlock', 'SumPool', 'ResNetG',
-           'ResNetD', 'resnet', 'Halve', 'scaled', 'GroupedBlock', 'R3G', 'Basis', 'R3D']
+           'ResNetD', 'resnet', 'Halve', 'scaled', 'GroupedBlock', 'R3G', 'Basis', 'R3D', 'r3gan']
 
 # %% ../nbs/2_practice/05_networks.ipynb #5e23de46
 import math
@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 from .core import *
 
-# %% ../nbs/2_practice/05_networks.ipynb #f3a59581
+# %% ../nbs/2_practice/05_networks.ipynb #d422ea70
 def _conv3(ni, nf, **kw): return nn.Conv2d(ni, nf, 3, padding=1, **kw)
 def _norm(nf): return [nn.BatchNorm2d(nf), nn.ReLU(inplace=True)]
 
@@ -36,7 +36,7 @@ def chosen(
     if y is None: return out[:, 0]
     return out[:, 0] + out[:, 1:].gather(1, y[:, None])[:, 0]
 
-# %% ../nbs/2_practice/05_networks.ipynb #b07d888d
+# %% ../nbs/2_practice/05_networks.ipynb #23610545
 class Conditional(nn.Module):
     "A generator that may be told what to draw: `start` puts a label's vector beside z."
     def __init__(self, z_dim:int, classes:int=0):
@@ -85,7 +85,7 @@ class Generator(Conditional):
         self.layers = nn.Sequential(*layers, *_to_picture(nf, channels, up), nn.Tanh())
     def forward(self, z, y=None): return self.layers(self.start(z, y))
 
-# %% ../nbs/2_practice/05_networks.ipynb #518f981c
+# %% ../nbs/2_practice/05_networks.ipynb #4feb1680
 _between = {'batch': lambda nf: [nn.BatchNorm2d(nf)],
             'layer': lambda nf: [nn.GroupNorm(1, nf)],
             'none': lambda nf: [], 'spectral': lambda nf: []}
@@ -109,7 +109,7 @@ class Discriminator(nn.Module):
                                     wrap(nn.Linear(ni*size*size, 1 + classes)))
     def forward(self, x, y=None): return chosen(self.layers(x), y)
 
-# %% ../nbs/2_practice/05_networks.ipynb #475032b8
+# %% ../nbs/2_practice/05_networks.ipynb #23ccbd92
 def _check(arch, shape, classes, **numbers):
     "`UserError` for what no builder can make."
     channels, height, size = shape
@@ -154,7 +154,7 @@ class UpBlock(nn.Module):
         self.short = nn.Sequential(nn.Conv2d(ni, nf, 1), nn.Upsample(scale_factor=2))
     def forward(self, x): return self.main(x) + self.short(x)
 
-# %% ../nbs/2_practice/05_networks.ipynb #8fb9f662
+# %% ../nbs/2_practice/05_networks.ipynb #e7093e37
 class DownBlock(nn.Module):
     "Residual block of D; halves the side if `halve`. Miyato et al. 2018."
     def __init__(self, ni:int, nf:int, halve:bool=True, first:bool=False):
@@ -167,12 +167,12 @@ class DownBlock(nn.Module):
         self.short = nn.Sequential(*pool, *match)
     def forward(self, x): return self.main(x) + self.short(x)
 
-# %% ../nbs/2_practice/05_networks.ipynb #ea80fb49
+# %% ../nbs/2_practice/05_networks.ipynb #94434f0c
 class SumPool(nn.Module):
     "N×C×H×W → N×C: the sum over all positions."
     def forward(self, x): return x.sum((2, 3))
 
-# %% ../nbs/2_practice/05_networks.ipynb #42c14fc3
+# %% ../nbs/2_practice/05_networks.ipynb #e0a81683
 class ResNetG(Conditional):
     "Residual G: noise N×z_dim → images N×C×size×size in [−1, 1]. Miyato et al. 2018."
     def __init__(self, channels:int, size:int, z_dim:int, width:int, classes:int=0):
@@ -186,7 +186,7 @@ class ResNetG(Conditional):
             *_norm(width), _conv3(width, channels), nn.Tanh())
     def forward(self, z, y=None): return self.layers(self.start(z, y))
 
-# %% ../nbs/2_practice/05_networks.ipynb #3900256f
+# %% ../nbs/2_practice/05_networks.ipynb #f32541b3
 class ResNetD(nn.Module):
     "Residual D with spectral norm: N×C×size×size → N logits. Miyato et al. 2018."
     def __init__(self, channels:int, size:int, width:int, classes:int=0):
@@ -200,7 +200,7 @@ class ResNetD(nn.Module):
             spectral_norm(nn.Linear(ni, 1 + classes)))
     def forward(self, x, y=None): return chosen(self.layers(x), y)
 
-# %% ../nbs/2_practice/05_networks.ipynb #70f9a1d4
+# %% ../nbs/2_practice/05_networks.ipynb #91e45b41
 @register('resnet')
 def resnet(
     shape,               # (channels, size, size): 1 to 4; 28 pixels or 16, 32, … 256
@@ -244,7 +244,7 @@ def scaled(
     if layer.bias is not None: nn.init.zeros_(layer.bias)
     return layer
 
-# %% ../nbs/2_practice/05_networks.ipynb #8a43f165
+# %% ../nbs/2_practice/05_networks.ipynb #6cbd74ad
 class GroupedBlock(nn.Module):
     "x + f(x) without norm: widen, 3×3 convolution in groups, narrow. Huang et al. 2024."
     def __init__(self,
@@ -302,7 +302,7 @@ class Basis(nn.Module):
         self.basis = nn.Parameter(torch.randn(nf, side, side)/side)
     def forward(self, x): return (x*self.basis).sum((2, 3))
 
-# %% ../nbs/2_practice/05_networks.ipynb #dd2c47c7
+# %% ../nbs/2_practice/05_networks.ipynb #148270fa
 class R3D(nn.Module):
     "Modern discriminator: images N×C×size×size → logits of shape N. Huang et al. 2024."
     def __init__(self, channels:int, size:int, width:int, group:int, blocks:int,
@@ -318,3 +318,19 @@ class R3D(nn.Module):
         layers += [Basis(nf, side), scaled(nn.Linear(nf, 1 + classes))]
         self.layers = nn.Sequential(*layers)
     def forward(self, x, y=None): return chosen(self.layers(x), y)
+
+# %% ../nbs/2_practice/05_networks.ipynb #5f8e4aa2
+@register('r3gan')
+def r3gan(
+    shape,               # (channels, size, size): 1 to 4; 28 pixels or 16, 32, … 256
+    z_dim:int=64,        # size of the noise
+    width:int=24,        # channels at half the side; doubled with each halving, to eightfold
+    group:int=16,        # channels that a 3×3 convolution mixes
+    blocks:int=1,        # residual blocks per resolution
+    classes:int=0        # of a conditional pair, called with labels: G(z, y), D(x, y)
+) -> tuple:              # (G, D)
+    "The modern baseline; for a relativistic loss with R1 and R2. Huang et al. 2024."
+    _check('r3gan', shape, classes, z_dim=z_dim, width=width, group=group, blocks=blocks)
+    channels, _, size = shape
+    return (R3G(channels, size, z_dim, width, group, blocks, classes),
+            R3D(channels, size, width, group, blocks, classes))
