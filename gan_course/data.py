@@ -619,6 +619,7 @@ def image_data(
     device = get_device(device)
     if size is not None: size = check_number(size, 'size', 8, 1024, whole=True)
     if limit is not None: limit = check_number(limit, 'limit', 1, 1e9, whole=True)
+    for side in (held or {}).values(): pick(side, ['train', 'test'], 'split in `held`')
     if channels not in (None, 1, 3):
         raise UserError(f'channels must be 1 or 3, not {channels}')
     if name in named_sets:
