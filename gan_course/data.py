@@ -591,6 +591,14 @@ def _some(limit, *tensors):
     order = torch.randperm(len(tensors[0]), generator=torch.Generator().manual_seed(0))
     return [t[order[:limit]] for t in tensors]
 
+def _named(name, split, size, limit, channels):
+    "Images, labels, classes of a named set, and a dict of found_channels."
+    images, labels, classes = named_sets[name](split)
+    about = dict(found_channels=images.shape[1])
+    images, labels = _some(limit, images, labels)
+    images = resize(images, size or (28 if name == 'digits' else images.shape[-1]))
+    return _as_channels(images, channels), labels, classes, about
+
 def _own_folder(name):
     "The folder of pictures called `name`; `UserError` if there is none."
     folder = full_path(name)
@@ -619,14 +627,11 @@ def image_data(
     device = get_device(device)
     if size is not None: size = check_number(size, 'size', 8, 1024, whole=True)
     if limit is not None: limit = check_number(limit, 'limit', 1, 1e9, whole=True)
+    for side in (held or {}).values(): pick(side, ['train', 'test'], 'split in `held`')
     if channels not in (None, 1, 3):
         raise UserError(f'channels must be 1 or 3, not {channels}')
     if name in named_sets:
-        images, labels, classes = named_sets[name](split)
-        about = dict(found_channels=images.shape[1])
-        images, labels = _some(limit, images, labels)
-        images = resize(images, size or (28 if name == 'digits' else images.shape[-1]))
-        images = _as_channels(images, channels)
+        images, labels, classes, about = _named(name, split, size, limit, channels)
     else:
         name = _own_folder(name)
         with warnings.catch_warnings():

@@ -302,6 +302,7 @@ def test_channels_and_crop(tmp_path):
     for crop, word in (('centre', 'cropped'), ('none', 'padded')): assert word in load(tmp_path, crop=crop)[1][0]
     with pytest.raises(UserError, match='crop'): load(tmp_path, crop='stretch')
     with pytest.raises(UserError, match='channels'): load(tmp_path, channels=2)
+    with pytest.raises(UserError, match='held'): load(tmp_path, held={'0.png': 'tset'})
 
 
 def test_transparency_and_rotation(tmp_path):
