@@ -77,7 +77,7 @@ def set_seed(
     "Seed Python, NumPy and torch (all devices)."
     random.seed(seed); np.random.seed(seed); torch.manual_seed(seed)
 
-# %% ../nbs/api/core.ipynb #3c09c9c5
+# %% ../nbs/api/core.ipynb #36796bdf
 def full_path(
     path # a path as the user gave it; `~` is the home folder
 ) -> Path:
@@ -107,7 +107,7 @@ def write_atomic(
         if os.path.exists(tmp): os.unlink(tmp)
         raise
 
-# %% ../nbs/api/core.ipynb #bddeddaf
+# %% ../nbs/api/core.ipynb #671c3ce4
 class FolderLock:
     "Keeps a folder for this process: `acquire` raises `UserError` while another holds it, `release` frees it. Also a context manager."
     def __init__(self, folder): # is made if it is not there
@@ -231,7 +231,8 @@ def build(
         raise UserError("a network's config needs 'arch' and a 'shape' of whole numbers, such as [1, 28, 28]") from None
     builder = pick(name, builders, 'architecture')
     try: return builder(shape, **{**builder.before, **config})
-    except TypeError as e: raise UserError(f'architecture {name!r} does not take these options: {e}') from e
+    except UserError: raise
+    except (TypeError, ValueError) as e: raise UserError(f'architecture {name!r} does not take these options: {e}') from e
 
 # %% ../nbs/api/core.ipynb #3f0aa107
 def ring(
@@ -281,7 +282,7 @@ def image_grid(
         grid[:, y:y+h, x:x+w] = image
     return (grid[0] if c == 1 else grid.permute(1, 2, 0)).numpy()
 
-# %% ../nbs/api/core.ipynb #b1f1df3b
+# %% ../nbs/api/core.ipynb #f65cf77e
 def with_names(
     grid,        # a picture, H×W or H×W×C uint8, with equal columns
     names        # what to write above each column
@@ -317,7 +318,7 @@ def show_images(
     ax.set_axis_off()
     if title: ax.set_title(title, fontsize=10)
 
-# %% ../nbs/api/core.ipynb #24d3ed90
+# %% ../nbs/api/core.ipynb #22208ea9
 made_by = 'gan_course'
 
 def save_png(
@@ -339,8 +340,10 @@ def save_film(
     frames, data = [Image.fromarray(p).convert('RGB') for p in pictures], io.BytesIO()
     each = max(40, round(1000*seconds/len(frames)))
     times = [each]*(len(frames) - 1) + [round(1000*seconds)]
-    webp = full_path(path).suffix.lower() == '.webp'
-    frames[0].save(data, 'WEBP' if webp else 'GIF', save_all=True, append_images=frames[1:], duration=times, loop=0, **(dict(quality=80) if webp else {}))
+    webp, mark = full_path(path).suffix.lower() == '.webp', Image.Exif()
+    mark[305] = made_by                              # the same entry, `Software`, as these formats have it
+    how = dict(format='WEBP', quality=80, exif=mark) if webp else dict(format='GIF', comment=made_by.encode())
+    frames[0].save(data, save_all=True, append_images=frames[1:], duration=times, loop=0, **how)
     write_atomic(path, data.getvalue())
 
 # %% ../nbs/api/core.ipynb #88e679a9

@@ -6,7 +6,7 @@
 __all__ = ['main']
 
 # %% ../nbs/api/train.ipynb #8df24576
-import platform, signal, sys, threading
+import platform, signal, sys, threading, warnings
 from pathlib import Path
 
 import torch
