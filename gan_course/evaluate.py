@@ -30,7 +30,7 @@ def _data(a, kind, record, device):
     "Training and test split of what is compared with, and what the run was trained on; compared with what it recorded."
     if a.data:
         if not kind.knows(a.data) and kind_of(a.data).name != kind.name: raise UserError(f'{a.data} are {kind_of(a.data).what}, and {a.run} makes {kind.what}')
-        same = {k: record[k] for k in kind.train_options if k in record}
+        same = {k: record[k] for k in ('shape', *kind.train_options) if k in record}
         train, test = [kind.load(a.data, s, device=device, record=same) for s in ('train', 'test')]
         return train, test, train
     train, test = [kind.load(record['name'], s, device=device, record=record) for s in ('train', 'test')]
@@ -56,7 +56,7 @@ def main(argv=None):
     record = config.get('data')
     if not a.data and not (record or {}).get('name'): raise UserError(f'{run} does not say what it was trained on: give --data')
     kind, shape = kind_named(record), (config['networks'] or {}).get('shape')
-    record = {'shape': shape, **({'size': shape[-1]} if shape else {}), **(record or {})}
+    record = {'shape': shape, **(record or {})}
     train, test, seen = _data(a, kind, record, device)
     own = {name: getattr(a, name) for name in kind.eval_options}
     result = kind.score(kind.draw(G, config, n, seed, _labels(G, train, n, seed)), train, test, seen, device, **own)

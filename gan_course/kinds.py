@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['kinds', 'Kind', 'write_array', 'register_kind', 'data_sets', 'default_data', 'kind_of', 'kind_named', 'Images']
 
-# %% ../nbs/api/kinds.ipynb #ad0b1cd0
+# %% ../nbs/api/kinds.ipynb #8d71014b
 import io, math, warnings
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +18,7 @@ from .callbacks import *
 from .data import *
 from .evaluation import *
 
-# %% ../nbs/api/kinds.ipynb #f14ae782
+# %% ../nbs/api/kinds.ipynb #adda455b
 class Kind:
     "What the commands need to know of a kind of data. Subclass it and register an instance."
     name = ''            # in config.json
@@ -92,7 +92,7 @@ def write_array(path, **arrays):
     np.savez_compressed(data, **arrays)
     write_atomic(path, data.getvalue())
 
-# %% ../nbs/api/kinds.ipynb #aaafa4a6
+# %% ../nbs/api/kinds.ipynb #18d12b19
 kinds = {}
 
 def register_kind(
@@ -129,7 +129,7 @@ def kind_named(
     "The kind of a recorded run; runs from before there were kinds are images."
     return pick((record or {}).get('kind', next(iter(kinds))), kinds, 'kind of data')
 
-# %% ../nbs/api/kinds.ipynb #3c947a9b
+# %% ../nbs/api/kinds.ipynb #f08887d1
 class Images(Kind):
     "Pictures: named sets and folders."
     name, what, default = 'images', 'pictures', 'digits'
@@ -155,6 +155,7 @@ class Images(Kind):
     def load(self, data, split='train', batch_size=1, limit=None, device='auto', seed=0, record=None, **options):
         record = record or {}
         size, crop = [options.get(k) or record.get(k) for k in ('size', 'crop')]
+        size = size or (record.get('shape') or [None])[-1]
         return image_data(data, batch_size, size, split, limit, device, seed, crop or 'centre', held=record.get('exceptions'))
 
     def record(self, data, name, limit=None, **options):

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['recipes', 'Recipe', 'register_recipe', 'recipe_for', 'ImageRecipe', 'DCGAN', 'ResNet', 'R3GAN']
 
-# %% ../nbs/api/recipes.ipynb #ea376717
+# %% ../nbs/api/recipes.ipynb #9f551d0d
 from dataclasses import dataclass, field
 
 from .core import *
@@ -16,7 +16,7 @@ from .runs import *
 from .networks import *
 from .augment import *
 
-# %% ../nbs/api/recipes.ipynb #62866cd1
+# %% ../nbs/api/recipes.ipynb #41c3bcb1
 class Recipe:
     "How to train one architecture on one kind of data. Subclass it, change what differs, and register an instance."
     name, kind, about = '', '', ''  # of the builder in `core.builders`; of the kind of data; a few words for --help
@@ -89,6 +89,10 @@ class Recipe:
         "The trainer of a run folder, to go on."
         return self.trainer.load(run, cbs=[*self.callbacks(settled), *cbs], device=device, **self.trainer_options(settled), **changes)
 
+    def recorded(self, config:dict) -> dict:
+        "Its own options, from the config.json of a run."
+        return dict(config.get('own', {}))
+
     def same_option(self, option, given, value) -> bool:
         "Do `given` and the recorded `value` of one of its own options mean the same?"
         return given == value
@@ -98,7 +102,7 @@ class Recipe:
         if t.step >= self.enough/5: return ''
         return f'{t.step} steps are few: expect noise; {self.enough:,} make something to look at'
 
-# %% ../nbs/api/recipes.ipynb #13f0327a
+# %% ../nbs/api/recipes.ipynb #60a898cc
 recipes = {}
 
 def register_recipe(
@@ -119,7 +123,7 @@ def recipe_for(
     if not mine: raise UserError(f'there is no recipe for {kind} yet')
     return next(iter(mine.values()))
 
-# %% ../nbs/api/recipes.ipynb #fd9e7d55
+# %% ../nbs/api/recipes.ipynb #821a9ad1
 class ImageRecipe(Recipe):
     "What the recipes for images share."
     kind = 'images'
@@ -136,13 +140,15 @@ class ImageRecipe(Recipe):
         if given in (None, 'none', ''): return []
         return list(policies) if given == 'all' else DiffAugment(*given.split(',')).names
 
+    def recorded(self, config): return super().recorded(config) or {'augment': ','.join(config.get('augment', []))}      # as the first version wrote it
+
     def same_option(self, option, given, value): return ','.join(self.policies(given)) == (value or '') if option == 'augment' else given == value
 
     def trainer_options(self, settled):
         names = self.policies(settled['own'].get('augment'))
         return dict(augment=DiffAugment(*names)) if names else {}
 
-# %% ../nbs/api/recipes.ipynb #1709d1a3
+# %% ../nbs/api/recipes.ipynb #3d1a0b59
 class DCGAN(ImageRecipe):
     name, about = 'dcgan', 'small and quick'
     slow_d = {'digits': .1}     # D's rate over G's, where D would learn the few images by heart

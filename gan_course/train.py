@@ -107,8 +107,8 @@ def _settled(out):
         raise UserError(f'nothing to resume in {out}: it has no checkpoint; leave --resume away to start again')
     config = load_json(out/'config.json')
     try:
-        own = config['own'] if 'own' in config else {'augment': ','.join(config.get('augment', []))}
-        settled = dict(recipe=config.get('recipe') or config['networks']['arch'], conditional=bool(config['networks'].get('classes')), own=dict(own),
+        recipe = pick(config.get('recipe') or config['networks']['arch'], recipes, 'architecture')
+        settled = dict(recipe=recipe.name, conditional=bool(config['networks'].get('classes')), own=recipe.recorded(config),
                        plan={k: config['plan'][k] for k in ('steps', 'minutes')}, **{k: config[k] for k in ('batch_size', 'ema', 'decay_start')},
                        **{k: config['trainer'][k] for k in ('loss', 'penalty', 'gamma', 'lr', 'd_lr', 'seed', 'precision')}, d_steps=config['trainer'].get('d_steps', 1))
         config['data']['name']
@@ -139,7 +139,7 @@ def _resumed(a, out, lock):
     "The trainer and the data of the run in `out`."
     config, settled = _settled(out)
     lock.acquire()
-    kind, recipe = kind_named(config['data']), pick(settled['recipe'], recipes, 'architecture')
+    kind, recipe = kind_named(config['data']), recipes[settled['recipe']]
     _check_same(a, out, config, settled, recipe, kind)
     device = get_device(a.device or 'auto')
     record = {'shape': config['networks']['shape'], **config['data'], 'name': _where_now(a, kind, config['data'])}
@@ -178,7 +178,7 @@ def _parser():
     p.option('steps', help='train until this many steps are done; on a CPU such a run can be repeated exactly')
     p.option('minutes', help=f'train until this many minutes are done (default: {", ".join(f"{m:g} for {n}" for n, m in times.items())}, else {Recipe.other_minutes:g}; three times that on a GPU)')
     p.option('batch_size', help=f'samples per step ({_help_of("batch_size")}; or all of a smaller set)')
-    p.option('lr', help=f'learning rate of both networks ({_help_of("lr")}; with a penalty, on few images, or for D, the recipe may take another)')
+    p.option('lr', help=f'learning rate of both networks ({_help_of("lr")}; with a penalty, on little data, or for D, the recipe may take another)')
     p.option('limit', help='use only this many samples')
     p.option('seed', help='of weights, noise and order (default: 0)')
     p.option('device', help='auto, cpu, cuda, cuda:1, mps (default: auto)')
@@ -187,7 +187,7 @@ def _parser():
     p.option('resume', action='store_true', help='go on with the run in --out as if it had not stopped')
     return p
 
-# %% ../nbs/api/train.ipynb #09874ccc
+# %% ../nbs/api/train.ipynb #b3805c23
 def _arguments(argv):
     a = _parser().parse_args(argv)
     _check_numbers(a)
