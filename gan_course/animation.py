@@ -86,33 +86,46 @@ def _png(rgb):
 def _moving(item): return len(item['frames']) > 1 if item['kind'] == 'field' else max(item['x'].ndim, item['y'].ndim) > 1
 def _frame(values, t): return values[t] if values.ndim > 1 else values
 
+def _image(item, name, box):
+    "A field as SVG: its last frame, stretched over the panel."
+    return f'<image{name} {box} preserveAspectRatio="none" opacity=".75" href="{item["frames"][-1]}"/>'
+
+def _stroke(item, name, last):
+    "A curve or dots as SVG: frame `last`."
+    style = item['style']
+    look = f'stroke="{item["color"]}" stroke-width="{style["width"]}" fill="none"'
+    if style.get('dash'): look += f' stroke-dasharray="{style["dash"]}"'
+    if item['kind'] == 'dots': look += f' stroke-linecap="round" stroke-opacity="{style["opacity"]}"'
+    path = _path(_frame(item['x'], last), _frame(item['y'], last), item['kind'])
+    return f'<path{name} {look} d="{path}"/>'
+
+def _inside(ticks, lim):
+    slack = 1e-9*(max(lim) - min(lim))         # a tick at the very end must not be lost to rounding
+    return [t for t in ticks if min(lim) - slack <= t <= max(lim) + slack]
+
+def _ticks(p, left, bottom):
+    "The numbers along both axes of panel `p`."
+    x_ticks = _inside(MaxNLocator(5).tick_values(*p.xlim), p.xlim)
+    y_ticks = _inside((LogLocator() if p.log else MaxNLocator(5)).tick_values(*p.ylim), p.ylim)
+    return ([f'<text x="{p._x(t)/10:g}" y="{bottom+12}" text-anchor="middle">{t:g}</text>' for t in x_ticks] +
+            [f'<text x="{left-4}" y="{p._y(t)/10+3:g}" text-anchor="end">{t:g}</text>' for t in y_ticks])
+
 def _axes(p, key, last):
     "The SVG of panel `p` with frame `last` in it; elements that move are called `key`-i."
     W, H, L, B, T = p.W, p.H, p.LEFT, p.BOTTOM, p.TOP
     R, bottom = W - p.RIGHT, H - B
+    box = f'x="{L}" y="{T}" width="{R-L}" height="{bottom-T}"'
     out = [f'<svg viewBox="0 0 {W} {H}" style="width:100%;display:block" font-size="10" fill="currentColor" aria-hidden="true">',
-           f'<clipPath id="{key}-c"><rect x="{L}" y="{T}" width="{R-L}" height="{bottom-T}"/></clipPath><g clip-path="url(#{key}-c)">']
+           f'<clipPath id="{key}-c"><rect {box}/></clipPath><g clip-path="url(#{key}-c)">']
     for i, o in enumerate(p.items):
         name = f' id="{key}-{i}"' if _moving(o) else ''
-        if o['kind'] == 'field':
-            out.append(f'<image{name} x="{L}" y="{T}" width="{R-L}" height="{bottom-T}" preserveAspectRatio="none" opacity=".75" href="{o["frames"][-1]}"/>')
-            continue
-        s = o['style']
-        look = f'stroke="{o["color"]}" stroke-width="{s["width"]}" fill="none"' + (f' stroke-dasharray="{s["dash"]}"' if s.get('dash') else '')
-        if o['kind'] == 'dots': look += f' stroke-linecap="round" stroke-opacity="{s["opacity"]}"'
-        out.append(f'<path{name} {look} d="{_path(_frame(o["x"], last), _frame(o["y"], last), o["kind"])}"/>')
+        out.append(_image(o, name, box) if o['kind'] == 'field' else _stroke(o, name, last))
     out.append(f'</g><path d="M{L} {T}V{bottom}H{R}" stroke="currentColor" fill="none" stroke-opacity=".6"/>')
-    def inside(ticks, lim):
-        slack = 1e-9*(max(lim) - min(lim))         # a tick at the very end must not be lost to rounding
-        return [t for t in ticks if min(lim) - slack <= t <= max(lim) + slack]
-    for t in inside(MaxNLocator(5).tick_values(*p.xlim), p.xlim):
-        x = p._x(t)/10
-        out.append(f'<text x="{x:g}" y="{bottom+12}" text-anchor="middle">{t:g}</text>')
-    for t in inside((LogLocator() if p.log else MaxNLocator(5)).tick_values(*p.ylim), p.ylim):
-        y = p._y(t)/10
-        out.append(f'<text x="{L-4}" y="{y+3:g}" text-anchor="end">{t:g}</text>')
+    out += _ticks(p, L, bottom)
     out.append(f'<text x="{(L+R)/2}" y="{H-5}" text-anchor="middle">{html.escape(p.xlabel)}</text>')
-    if p.ylabel: out.append(f'<text transform="translate(9 {(T+bottom)/2}) rotate(-90)" text-anchor="middle">{html.escape(p.ylabel)}</text>')
+    if p.ylabel:
+        upwards = f'transform="translate(9 {(T+bottom)/2}) rotate(-90)"'
+        out.append(f'<text {upwards} text-anchor="middle">{html.escape(p.ylabel)}</text>')
     return ''.join(out) + '</svg>'
 
 # %% ../nbs/api/animation.ipynb #9831cf48
@@ -126,7 +139,10 @@ function show(t) {
     if (o.frames) { o.el.setAttribute("href", o.frames[t]); continue; }
     const n = o.n, dx = o.x.length > n ? t*n : 0, dy = o.y.length > n ? t*n : 0, line = o.kind == "line";
     let d = "";
-    for (let i = 0; i < n; i++) d += (line && i ? "L" : "M") + (o.x[dx + i] - 10000)/10 + " " + (o.y[dy + i] - 10000)/10 + (line ? "" : "h0");
+    for (let i = 0; i < n; i++) {
+      const x = (o.x[dx + i] - 10000)/10, y = (o.y[dy + i] - 10000)/10;
+      d += (line && i ? "L" : "M") + x + " " + y + (line ? "" : "h0");
+    }
     o.el.setAttribute("d", d);
   }
   slider.value = t; out.textContent = names[t]; slider.setAttribute("aria-valuetext", names[t]);
@@ -145,6 +161,53 @@ button.onclick = () => {
 slider.oninput = () => { stop(); show(+slider.value); };
 })();'''
 
+def _as_js(value):
+    text = json.dumps(value, separators=(',', ':'), ensure_ascii=False)
+    return text.replace('</', '<\\/')      # no text may end the script
+
+def _key(panels, names, alt):
+    "An id made from the content: the same figure has the same id each time the page is run; two figures on a page differ."
+    content = [alt, *names]
+    for p in panels:
+        for o in p.items: content += o['frames'] if o['kind'] == 'field' else (o['color'], o['x'].tolist(), o['y'].tolist())
+    return 'a' + hashlib.sha1(repr(content).encode()).hexdigest()[:8]
+
+def _data(panels, key, T):
+    "What the script needs to know of each element that moves. `UserError` if one has not `T` frames."
+    data = []
+    for k, p in enumerate(panels):
+        for i, o in enumerate(p.items):
+            if not _moving(o): continue
+            field, name = o['kind'] == 'field', f'{key}{k}-{i}'
+            lengths = {len(o['frames'])} if field else {len(v) for v in (o['x'], o['y']) if v.ndim > 1}
+            if lengths != {T}: raise UserError(f'panel {p.title!r}: {sorted(lengths)} frames where {T} are named')
+            data.append(dict(id=name, frames=o['frames']) if field else
+                        dict(id=name, kind=o['kind'], n=o['y'].shape[-1], x=_pack(o['x']), y=_pack(o['y'])))
+    return data
+
+def _legend(p):
+    "The labels of panel `p`, each behind the sign of its curve or dots."
+    keys = []
+    for o in p.items:
+        if not o['label']: continue
+        sign = '●' if o['kind'] == 'dots' else '┅' if o['style'].get('dash') else '━'
+        keys.append(f'<span style="white-space:nowrap"><b style="color:{o["color"]}">{sign}</b> {html.escape(o["label"])}</span>')
+    return f'<div style="font-size:.8em;line-height:1.4;text-align:center">{" &nbsp; ".join(keys)}</div>'
+
+def _column(p, key, last):
+    "Panel `p` with its title and legend, as wide as its share of the row."
+    return (f'<div style="flex:{p.W} 1 {.75*p.W:.0f}px;max-width:{1.3*p.W:.0f}px">'
+            f'<div style="text-align:center;font-size:.85em">{html.escape(p.title)}</div>'
+            f'{_axes(p, key, last)}{_legend(p)}</div>')
+
+def _controls(last, name):
+    "The play button, the slider, and the name of the frame that is shown."
+    return ('<div style="display:flex;gap:10px;align-items:center;margin-top:4px">'
+            '<button type="button" style="min-width:6.5em">▶ Play</button>'
+            f'<input type="range" min="0" max="{last}" value="{last}" aria-label="frame" style="flex:1">'
+            f'<output style="min-width:6em;font-size:.85em">{html.escape(name)}</output></div>')
+
+# %% ../nbs/api/animation.ipynb #625ecdba
 def animate(
     panels:list,       # of `Panel`
     names:list,        # what each of the T frames is called, such as 'step 100'
@@ -152,25 +215,10 @@ def animate(
     seconds:float=8.   # how long it plays
 ) -> HTML:
     "A figure that plays in a web page without a kernel: panels side by side, a play button and a slider over the frames."
-    T, data = len(names), []
-    # The same figure has the same id each time the page is run; two figures on a page differ
-    content = [alt, *names] + [part for p in panels for o in p.items for part in (o['frames'] if o['kind'] == 'field' else (o['color'], o['x'].tolist(), o['y'].tolist()))]
-    key = 'a' + hashlib.sha1(repr(content).encode()).hexdigest()[:8]
-    for k, p in enumerate(panels):
-        for i, o in enumerate(p.items):
-            if not _moving(o): continue
-            lengths = {len(o['frames'])} if o['kind'] == 'field' else {len(v) for v in (o['x'], o['y']) if v.ndim > 1}
-            if lengths != {T}: raise UserError(f'panel {p.title!r}: {sorted(lengths)} frames where {T} are named')
-            data.append(dict(id=f'{key}{k}-{i}', frames=o['frames']) if o['kind'] == 'field' else
-                        dict(id=f'{key}{k}-{i}', kind=o['kind'], n=o['y'].shape[-1], x=_pack(o['x']), y=_pack(o['y'])))
-    def legend(p):
-        keys = [f'<span style="white-space:nowrap"><b style="color:{o["color"]}">{"●" if o["kind"] == "dots" else "┅" if o["style"].get("dash") else "━"}</b> {html.escape(o["label"])}</span>' for o in p.items if o['label']]
-        return f'<div style="font-size:.8em;line-height:1.4;text-align:center">{" &nbsp; ".join(keys)}</div>'
-    body = ''.join(f'<div style="flex:{p.W} 1 {.75*p.W:.0f}px;max-width:{1.3*p.W:.0f}px"><div style="text-align:center;font-size:.85em">{html.escape(p.title)}</div>{_axes(p, f"{key}{k}", T - 1)}{legend(p)}</div>' for k, p in enumerate(panels))
-    as_js = lambda value: json.dumps(value, separators=(',', ':'), ensure_ascii=False).replace('</', '<\\/')      # no text may end the script
-    script = _SCRIPT % dict(id=key, data=as_js(data), names=as_js(list(map(str, names))), ms=round(1000*seconds/T, 2))
+    T, key = len(names), _key(panels, names, alt)
+    data = _data(panels, key, T)
+    body = ''.join(_column(p, f'{key}{k}', T - 1) for k, p in enumerate(panels))
+    script = _SCRIPT % dict(id=key, data=_as_js(data), names=_as_js(list(map(str, names))), ms=round(1000*seconds/T, 2))
     return HTML(f'<div id="{key}" role="group" aria-label="{html.escape(alt)}" style="font-family:system-ui,sans-serif">'
                 f'<div style="display:flex;flex-wrap:wrap;gap:8px">{body}</div>'
-                f'<div style="display:flex;gap:10px;align-items:center;margin-top:4px"><button type="button" style="min-width:6.5em">▶ Play</button>'
-                f'<input type="range" min="0" max="{T-1}" value="{T-1}" aria-label="frame" style="flex:1"><output style="min-width:6em;font-size:.85em">{html.escape(str(names[-1]))}</output></div>'
-                f'<script>{script}</script></div>')
+                f'{_controls(T - 1, str(names[-1]))}<script>{script}</script></div>')

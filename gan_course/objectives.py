@@ -20,25 +20,26 @@ from .core import *
 # %% ../nbs/1_foundations/02_objectives.ipynb #4560af4c
 @dataclass(frozen=True)
 class Loss:
-    "An objective: what D minimises and what G minimises, each a scalar from two batches of logits of shape N."
+    "What D minimises and what G minimises, each a scalar of two batches of logits (N)."
     name: str
-    d: Callable             # (real_logits, fake_logits) → scalar
-    g: Callable             # (fake_logits, real_logits) → scalar; `real_logits` may be None unless `paired`
-    paired: bool = False    # does G's loss look at the real logits too?
-    penalty: str = 'none'   # the penalty that this objective needs, if one is not chosen
+    d: Callable            # (real_logits, fake_logits) → scalar
+    g: Callable            # (fake_logits, real_logits or, unless `paired`, None) → scalar
+    paired: bool = False   # does G's loss look at the real logits too?
+    penalty: str = 'none'  # the penalty that this objective needs, if one is not chosen
 
 # %% ../nbs/1_foundations/02_objectives.ipynb #f31856f3
 def logistic_d(real_logits, fake_logits):
-    "D of the original GAN: softplus(−a_real) + softplus(a_fake). Goodfellow et al. 2014, Eq. 1, negated."
+    "D: softplus(−a_real) + softplus(a_fake). Goodfellow et al. 2014, Eq. 1, negated."
     return F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
 
+# %% ../nbs/1_foundations/02_objectives.ipynb #f8947f00
 def minimax_g(fake_logits, real_logits=None):
-    "The saturating G: −softplus(a_fake) = log(1−σ(a_fake)). Goodfellow et al. 2014, Eq. 1."
+    "Saturating G: −softplus(a_fake) = log(1−σ(a_fake)). Goodfellow et al. 2014, Eq. 1."
     return -F.softplus(fake_logits).mean()
 
 # %% ../nbs/1_foundations/02_objectives.ipynb #dcc88529
 def non_saturating_g(fake_logits, real_logits=None):
-    "The non-saturating G: softplus(−a_fake) = −log σ(a_fake). Goodfellow et al. 2014, section 3."
+    "Non-saturating G: softplus(−a_fake) = −log σ(a_fake). Goodfellow et al. 2014, § 3."
     return F.softplus(-fake_logits).mean()
 
 # %% ../nbs/1_foundations/02_objectives.ipynb #351bcdc1
@@ -46,15 +47,17 @@ def least_squares_d(real_logits, fake_logits):
     "D of LSGAN: ½(a_real−1)² + ½a_fake². Mao et al. 2016."
     return ((real_logits - 1).square().mean() + fake_logits.square().mean())/2
 
+# %% ../nbs/1_foundations/02_objectives.ipynb #acbabc5b
 def least_squares_g(fake_logits, real_logits=None):
     "G of LSGAN: ½(a_fake−1)². Mao et al. 2016."
     return (fake_logits - 1).square().mean()/2
 
 # %% ../nbs/1_foundations/02_objectives.ipynb #4a49cba9
 def wasserstein_d(real_logits, fake_logits):
-    "The critic of WGAN: a_fake − a_real. Arjovsky et al. 2017. Meaningful only with a Lipschitz constraint."
+    "WGAN's critic: a_fake − a_real. Arjovsky et al. 2017. Needs a Lipschitz constraint."
     return fake_logits.mean() - real_logits.mean()
 
+# %% ../nbs/1_foundations/02_objectives.ipynb #e65a3de1
 def wasserstein_g(fake_logits, real_logits=None):
     "G of WGAN, and of the hinge loss: −a_fake."
     return -fake_logits.mean()
@@ -66,11 +69,12 @@ def hinge_d(real_logits, fake_logits):
 
 # %% ../nbs/1_foundations/02_objectives.ipynb #29560ec7
 def relativistic_d(real_logits, fake_logits):
-    "D of the relativistic pairing GAN: softplus(−(a_real−a_fake)). Jolicoeur-Martineau 2018."
+    "Relativistic pairing D: softplus(−(a_real−a_fake)). Jolicoeur-Martineau 2018."
     return F.softplus(fake_logits - real_logits).mean()
 
+# %% ../nbs/1_foundations/02_objectives.ipynb #a0d830a7
 def relativistic_g(fake_logits, real_logits):
-    "G of the relativistic pairing GAN: softplus(−(a_fake−a_real)). Jolicoeur-Martineau 2018."
+    "Relativistic pairing G: softplus(−(a_fake−a_real)). Jolicoeur-Martineau 2018."
     return F.softplus(real_logits - fake_logits).mean()
 
 # %% ../nbs/1_foundations/02_objectives.ipynb #61149a9a
@@ -82,11 +86,13 @@ losses = {loss.name: loss for loss in [
     Loss('hinge', hinge_d, wasserstein_g),
     Loss('relativistic', relativistic_d, relativistic_g, paired=True)]}
 
+# %% ../nbs/1_foundations/02_objectives.ipynb #4232beef
 def get_loss(
     loss # a name in `losses`, or any object with `.d` and `.g`
 ):
-    "The loss called `loss`; an object that is already a loss is returned as it is. `UserError` for an unknown name."
-    return loss if hasattr(loss, 'd') and hasattr(loss, 'g') else pick(loss, losses, 'loss')
+    "The loss of that name; a loss is returned as it is. `UserError` for an unknown name."
+    if hasattr(loss, 'd') and hasattr(loss, 'g'): return loss
+    return pick(loss, losses, 'loss')
 
 # %% ../nbs/1_foundations/02_objectives.ipynb #32287c69
 def input_slope(
@@ -110,6 +116,7 @@ def r1_penalty(
         logits = critic(real)
     return gamma/2*input_slope(logits, real).mean()
 
+# %% ../nbs/1_foundations/02_objectives.ipynb #0e56734b
 def r2_penalty(critic, fake, gamma:float=1., logits=None):
     "γ/2·E‖∇D(G(z))‖² on fake samples: as `r1_penalty`. Mescheder et al. 2018."
     return r1_penalty(critic, fake, gamma, logits)
@@ -122,10 +129,12 @@ def gradient_penalty(
     weight:float=10., # weight ≥ 0
     generator=None    # `torch.Generator` for α (default: torch's global one)
 ) -> torch.Tensor:    # scalar
-    "weight·E(‖∇D(x̂)‖−1)² at uniform points between real and fake. Gulrajani et al. 2017."
-    alpha = torch.rand((len(real),) + (1,)*(real.dim() - 1), device=real.device, generator=generator)
+    "weight·E(‖∇D(x̂)‖−1)² uniformly between real and fake. Gulrajani et al. 2017."
+    one_per_sample = (len(real),) + (1,)*(real.dim() - 1)
+    alpha = torch.rand(one_per_sample, device=real.device, generator=generator)
     x = (alpha*real.detach() + (1 - alpha)*fake.detach()).requires_grad_()
-    # The norm's own derivative is infinite at 0, where a dead D can be; the epsilon keeps the second derivative finite
+    # The norm's own derivative is infinite at 0, where a dead D can be;
+    # the epsilon keeps the second derivative finite
     return weight*((input_slope(critic(x), x) + 1e-12).sqrt() - 1).square().mean()
 
 # %% ../nbs/1_foundations/02_objectives.ipynb #0d24bc9d
@@ -133,17 +142,22 @@ def gradient_penalty(
 class Penalty:
     "A penalty for D's step: where it looks, and how it is computed."
     name: str
-    compute: Callable     # (critic, real, fake, weight, real_logits, fake_logits) → scalar
-    weight: float         # default γ or weight
+    compute: Callable    # (critic, real, fake, weight, real_logits, fake_logits) → scalar
+    weight: float        # default γ or weight
     at_real: bool = False # taken at the real samples themselves?
     at_fake: bool = False # taken at the fake samples themselves?
 
+# %% ../nbs/1_foundations/02_objectives.ipynb #aa84cd57
 penalties = {p.name: p for p in [
-    Penalty('r1', lambda D, real, fake, w, real_logits=None, fake_logits=None: r1_penalty(D, real, w, real_logits), 1., at_real=True),
+    Penalty('r1', lambda D, real, fake, w, real_logits=None, fake_logits=None:
+            r1_penalty(D, real, w, real_logits), 1., at_real=True),
     Penalty('r1r2', lambda D, real, fake, w, real_logits=None, fake_logits=None:
-            r1_penalty(D, real, w, real_logits) + r2_penalty(D, fake, w, fake_logits), 1., at_real=True, at_fake=True),
-    Penalty('gp', lambda D, real, fake, w, real_logits=None, fake_logits=None: gradient_penalty(D, real, fake, w), 10.)]}
+            r1_penalty(D, real, w, real_logits) + r2_penalty(D, fake, w, fake_logits),
+            1., at_real=True, at_fake=True),
+    Penalty('gp', lambda D, real, fake, w, real_logits=None, fake_logits=None:
+            gradient_penalty(D, real, fake, w), 10.)]}
 
+# %% ../nbs/1_foundations/02_objectives.ipynb #3066571f
 def get_penalty(
     penalty # a name in `penalties`, 'none' or None, or a `Penalty`
 ):
@@ -155,9 +169,12 @@ def get_penalty(
 def warn_if_coupled(
     critic:nn.Module # a discriminator
 ):
-    "Warn if `critic` normalises across samples, which makes per-sample penalties meaningless."
+    "Warn if `critic` normalises across samples: a penalty per sample then means nothing."
     names = [n or type(m).__name__ for n, m in critic.named_modules()
              if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-    if names: warnings.warn(f'D normalises across samples ({", ".join(names)}): a gradient penalty needs one logit per sample alone. '
-                            'Use no normalisation, LayerNorm, GroupNorm or spectral normalisation in D.', stacklevel=2)
+    if names:
+        warnings.warn(
+            f'D normalises across samples ({", ".join(names)}): a gradient penalty needs '
+            'one logit per sample alone. Use no normalisation, LayerNorm, GroupNorm or '
+            'spectral normalisation in D.', stacklevel=2)
     return bool(names)
