@@ -14,10 +14,9 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from common import root, run_all, save
+from common import recipe, recipe_of, root, run_all, save
 from gan_course.all import *
 from gan_course.core import builders
-from gan_course.train import recipe, recipe_of
 from PIL import Image
 from time_to_quality import Judge, Quiet
 

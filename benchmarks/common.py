@@ -6,8 +6,17 @@ from pathlib import Path
 import torch
 import gan_course
 
+from gan_course.recipes import recipes
+
 root = Path(__file__).resolve().parent.parent
 results = root/'gan_course'/'results'
+
+
+# The settings of gan_train for images, as the benchmarks record them
+recipe = {k: getattr(recipes['dcgan'], k) for k in ('lr', 'batch_size', 'ema', 'decay_start')}
+d_rate_for = recipes['dcgan'].slow_d
+recipe_of = {name: {k: v for k, v in (('loss', r.loss), ('penalty', r.penalty), ('lr', r.lr), ('d_lr', r.d_lr), ('batch_size', r.batch_size)) if v not in (None, 'none')}
+             for name, r in recipes.items() if name in ('resnet', 'r3gan')}      # where a network wants something else
 
 
 def cpu_name():

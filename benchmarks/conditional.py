@@ -9,9 +9,8 @@ import argparse
 
 import torch
 from cifar import judge, trainer_for
-from common import run_all, save
+from common import d_rate_for, recipe, run_all, save
 from gan_course.all import *
-from gan_course.train import d_rate_for, recipe
 
 told = {'told': dict(told=True, rate=1., d_rate=1., loud=False), 'told, half rate': dict(told=True, rate=.5, d_rate=1., loud=False),
         'told loudly': dict(told=True, rate=1., d_rate=1., loud=True)}

@@ -15,9 +15,8 @@ os.environ['TORCHINDUCTOR_FORCE_DISABLE_CACHES'] = '1'      # torch.compile star
 
 import torch
 import torch.nn.functional as F
-from common import save
+from common import recipe, save
 from gan_course.all import *
-from gan_course.train import recipe
 from time_to_quality import Judge, Quiet, tutorial_loader
 from torch import nn
 

@@ -13,9 +13,8 @@ import argparse
 
 import torch
 from cifar import judge, picture, trainer_for
-from common import root, run_all, save
+from common import recipe, root, run_all, save
 from gan_course.all import *
-from gan_course.train import recipe
 
 policy = 'colour,translation,cutout'
 long = 2000

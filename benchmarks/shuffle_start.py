@@ -8,9 +8,8 @@ import argparse
 
 import torch
 from cifar import judge, trainer_for
-from common import run_all, save
+from common import recipe, run_all, save
 from gan_course.all import *
-from gan_course.train import recipe
 from torch import nn
 
 

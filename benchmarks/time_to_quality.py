@@ -16,10 +16,9 @@ import torch
 import torch.nn.functional as F
 import torchvision
 import torchvision.transforms as T
-from common import save
+from common import recipe, save
 from gan_course.all import *
 from gan_course.data import data_dirs
-from gan_course.train import recipe
 from torch import nn
 
 OURS, PLAIN, TUTORIAL = (7.5, 30, 120), (30, 120), (30, 120, 300)      # seconds of training
