@@ -75,7 +75,7 @@ class Generator(Conditional):
                  up:str='transposed'):
         super().__init__(z_dim, classes)
         base = 7 if size == 28 else 8
-        doublings = (size//base).bit_length() - 2             # the last one is `_to_picture`
+        doublings = (size//base).bit_length() - 2       # and one more, in `_to_picture`
         widths = _widths(width, doublings)
         nf = widths[0]
         layers = [nn.Linear(self.n_in, nf*base*base, bias=False),
@@ -324,7 +324,7 @@ class R3D(nn.Module):
 def r3gan(
     shape,               # (channels, size, size): 1 to 4; 28 pixels or 16, 32, … 256
     z_dim:int=64,        # size of the noise
-    width:int=24,        # channels at half the side; doubled with each halving, to eightfold
+    width:int=24,        # channels at half the side; doubled with each halving, up to 8×
     group:int=16,        # channels that a 3×3 convolution mixes
     blocks:int=1,        # residual blocks per resolution
     classes:int=0        # of a conditional pair, called with labels: G(z, y), D(x, y)
