@@ -48,7 +48,7 @@ def frechet_distance(
     "The *squared* Fréchet distance of two feature clouds. Heusel et al. 2017."
     return _frechet(*map(_gaussian, _features(a, b)))
 
-# %% ../nbs/2_practice/06_evaluation.ipynb #a8e49206
+# %% ../nbs/2_practice/06_evaluation.ipynb #bcdf8033
 def _array(x, what):
     "`x` as a tensor of at least one row: uint8, or floats without NaN."
     if hasattr(x, 'images'): x = x.images        # `ImageBatches`
@@ -318,7 +318,7 @@ def density_coverage(
         count += inside.sum().item(); covered |= inside.any(0)
     return count/(k*len(fake)), covered.double().mean().item()
 
-# %% ../nbs/2_practice/06_evaluation.ipynb #8b54b727
+# %% ../nbs/2_practice/06_evaluation.ipynb #c3120601
 _neighbour_names = 'precision', 'recall', 'density', 'coverage'
 _neighbours_need = 150     # with fewer the balls are as large as the gaps
 
@@ -362,7 +362,7 @@ def nearest(
     # Exact for copies, which the fast matrix of distances is not
     return (a - b[index]).norm(dim=1), index
 
-# %% ../nbs/2_practice/06_evaluation.ipynb #a7405daa
+# %% ../nbs/2_practice/06_evaluation.ipynb #33776ce3
 def _ratio(points, train, k=5):
     "Distance to the nearest row of `train`, relative to the k-th nearest: 0 for a copy."
     ratios = []
@@ -391,7 +391,7 @@ def memorisation(
     sets = _comparable(samples=samples, train=train, held_out=held_out)
     return _memorised(*sets)
 
-# %% ../nbs/2_practice/06_evaluation.ipynb #aaba0f32
+# %% ../nbs/2_practice/06_evaluation.ipynb #79febb3f
 def _as_bytes(samples, train, test):
     "Samples of the set's shape as uint8, what a viewer would see; else `UserError`."
     for name, d in (('train', train), ('test', test)):
@@ -500,7 +500,7 @@ def score(
         memorisation=copied, real=compare(real) | classes(real_p, of_these=ref_p),
         protocol=_protocol(n, real, ref, m, train, net, about, seen, why_not))
 
-# %% ../nbs/2_practice/06_evaluation.ipynb #4145e36a
+# %% ../nbs/2_practice/06_evaluation.ipynb #217a7698
 def _distance_lines(r, p):
     error = f" ± {r['standard_error']:.3f}" if r['standard_error'] is not None else ''
     at = f" ({p['floor_samples']} of them)" if p['floor_samples'] != p['samples'] else ''
