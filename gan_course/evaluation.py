@@ -48,7 +48,7 @@ def frechet_distance(
     "The *squared* Fréchet distance of two feature clouds. Heusel et al. 2017."
     return _frechet(*map(_gaussian, _features(a, b)))
 
-# %% ../nbs/2_practice/06_evaluation.ipynb #bcdf8033
+# %% ../nbs/2_practice/06_evaluation.ipynb #428cd5ce
 def _array(x, what):
     "`x` as a tensor of at least one row: uint8, or floats without NaN."
     if hasattr(x, 'images'): x = x.images        # `ImageBatches`
@@ -137,7 +137,7 @@ class Classifier(nn.Module):
             _as_float(images, 'images')
             low, high = _span(images)
             if 0 <= low < high: warnings.warn('no value of these images is below 0: '
-                'if their range is 0…1, use 2*x − 1', stacklevel=3)
+                'if their range is 0…1, use 2*x − 1', stacklevel=4)
         return images
 
 # %% ../nbs/2_practice/06_evaluation.ipynb #432c7c7e
@@ -318,9 +318,9 @@ def density_coverage(
         count += inside.sum().item(); covered |= inside.any(0)
     return count/(k*len(fake)), covered.double().mean().item()
 
-# %% ../nbs/2_practice/06_evaluation.ipynb #c3120601
+# %% ../nbs/2_practice/06_evaluation.ipynb #201da575
 _neighbour_names = 'precision', 'recall', 'density', 'coverage'
-_neighbours_need = 150     # with fewer the balls are as large as the gaps
+_neighbours_need = 200     # with fewer the balls are as large as the gaps
 
 def _neighbour_scores(
     real, fake,    # M×F features each, tensors
@@ -342,7 +342,7 @@ def _neighbour_scores(
 # %% ../nbs/2_practice/06_evaluation.ipynb #3dfe63da
 def _comparable(
     **sets # name → N×… points, or pictures
-) -> list: # rows of float32, on the CPU
+) -> tuple: # (rows of float32 of each, on the CPU; whether they are pictures)
     "Points or pictures of one shape, flattened; pictures and bytes come to [−1, 1]."
     sets = {name: _array(x, name) for name, x in sets.items()}
     if len({x.shape[1:] for x in sets.values()}) > 1:
@@ -350,20 +350,20 @@ def _comparable(
         raise UserError(f'only arrays of one shape compare, not {given}')
     pictures = any(x.ndim >= 4 or x.dtype == torch.uint8 for x in sets.values())
     rows = _one_unit(**sets) if pictures else [x.float() for x in sets.values()]
-    return [x.cpu().flatten(1) for x in rows]
+    return [x.cpu().flatten(1) for x in rows], pictures
 
 def nearest(
     a, # N×… points, or pictures as uint8 or float in [−1, 1]
     b  # M×… of the same shape
 ) -> tuple: # (N distances to the nearest point of b, its N indices)
     "The nearest neighbour in `b` of each point of `a`."
-    a, b = _comparable(a=a, b=b)
+    (a, b), _ = _comparable(a=a, b=b)
     index = torch.cat([d.argmin(1) for _, d in _chunks(a, b, 500)])
     # Exact for copies, which the fast matrix of distances is not
     return (a - b[index]).norm(dim=1), index
 
-# %% ../nbs/2_practice/06_evaluation.ipynb #33776ce3
-def _ratio(points, train, k=5):
+# %% ../nbs/2_practice/06_evaluation.ipynb #3d98476c
+def _ratio(points, train, k=3):
     "Distance to the nearest row of `train`, relative to the k-th nearest: 0 for a copy."
     ratios = []
     for rows, d in _chunks(points, train, 500):
@@ -378,8 +378,19 @@ def _share_below(values, normal):
     below, upto = [torch.searchsorted(normal, values, right=r) for r in (False, True)]
     return 1 - ((below + upto).double()/2).mean().item()/len(normal)
 
-def _memorised(samples, train, held_out):
+def _set_apart(train, *sets):
+    "Pictures without their share of a flat and of the mean picture, at length 1."
+    basis = torch.stack([torch.ones_like(train[0]), train.mean(0)], 1)
+    basis = torch.linalg.qr(basis.double())[0].float()
+    least = .02*train.shape[1]**.5            # less than that is no content, but rounding
+    def rest(x):
+        left = torch.addmm(x, x@basis, basis.T, alpha=-1)
+        return left.div_(left.norm(dim=1, keepdim=True).clamp(min=least))
+    return [rest(x) for x in sets]
+
+def _memorised(samples, train, held_out, pictures):
     if len(train) < 2: raise UserError('train: at least 2 are needed to compare, not 1')
+    if pictures: samples, train, held_out = _set_apart(train, samples, train, held_out)
     return _share_below(_ratio(samples, train), _ratio(held_out, train))
 
 def memorisation(
@@ -387,11 +398,11 @@ def memorisation(
     train,    # M×… what the generator was trained on, M ≥ 2
     held_out  # K×… real, not trained on
 ) -> float:   # ½: like new real data; 1: copies; below ½: near to no single one
-    "How often a sample keeps nearer to *one* training point than new data does."
-    sets = _comparable(samples=samples, train=train, held_out=held_out)
-    return _memorised(*sets)
+    "How often a sample is nearer to *one* training point than new data is."
+    sets, pictures = _comparable(samples=samples, train=train, held_out=held_out)
+    return _memorised(*sets, pictures)
 
-# %% ../nbs/2_practice/06_evaluation.ipynb #79febb3f
+# %% ../nbs/2_practice/06_evaluation.ipynb #9a3625f9
 def _as_bytes(samples, train, test):
     "Samples of the set's shape as uint8, what a viewer would see; else `UserError`."
     for name, d in (('train', train), ('test', test)):
@@ -430,8 +441,8 @@ def _copied(samples, seen, held_out, same):
     "Memorisation, or None and the reason why not."
     if same: return None, 'this set has no images that were held out'
     if len(seen) < 2: return None, 'one training image has no other to compare with'
-    near = _comparable(samples=samples[:1000], seen=seen, held_out=held_out[:1000])
-    return _memorised(*near), None
+    sets, _ = _comparable(samples=samples[:1000], seen=seen, held_out=held_out[:1000])
+    return _memorised(*sets, pictures=True), None
 
 def _weights_id(net):
     "Eight hex digits that tell two extractors apart."
@@ -462,7 +473,7 @@ def _protocol(n, real, ref, m, train, net, about, seen, why_not):
         data=train.name, split='test', samples=n, references=len(ref),
         floor_samples=len(real), neighbours=m, not_measured=missing,
         memorisation_samples=min(n, 1000), memorisation_against=len(seen),
-        memorisation_by='distance to the nearest over the fifth nearest, in pixels',
+        memorisation_by='nearest over third nearest, pixels less flat and mean picture',
         image=list(train.shape),
         extractor=f"gan_course.evaluation.Classifier ({about['task']}), 128 features",
         extractor_accuracy=round(about['accuracy'], 4), extractor_id=_weights_id(net))
@@ -500,7 +511,7 @@ def score(
         memorisation=copied, real=compare(real) | classes(real_p, of_these=ref_p),
         protocol=_protocol(n, real, ref, m, train, net, about, seen, why_not))
 
-# %% ../nbs/2_practice/06_evaluation.ipynb #217a7698
+# %% ../nbs/2_practice/06_evaluation.ipynb #97dcfd63
 def _distance_lines(r, p):
     error = f" ± {r['standard_error']:.3f}" if r['standard_error'] is not None else ''
     at = f" ({p['floor_samples']} of them)" if p['floor_samples'] != p['samples'] else ''

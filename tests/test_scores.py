@@ -118,18 +118,19 @@ def test_memorisation_means_copies_and_nothing_else(limit, held):
         mean_and_noise=(mean + .1*torch.randn(100, 1, 28, 28, generator=g)).clamp(-1, 1),
         blurred=F.avg_pool2d(new, 7, 1, 3, count_include_pad=False), noise=torch.rand(100, 1, 28, 28, generator=g)*2 - 1,
         smooth=F.interpolate(torch.randn(100, 1, 4, 4, generator=g), size=28, mode='bicubic').tanh())
-    assert {name: v for name, x in nothing.items() if (v := m(x)) > .5} == {}
+    # What is blurred has less in it that could differ: at most like new
+    assert {name: v for name, x in nothing.items() if (v := m(x)) > dict(blurred=.55).get(name, .3)} == {}
 
-def test_a_picture_that_occurs_three_times_hides_no_copies():
-    known = torch.cat([TRAIN.images[:100]]*3)
+def test_a_picture_that_occurs_twice_hides_no_copies():
+    known = torch.cat([TRAIN.images[:100]]*2)
     assert memorisation(noisy(known[:100], .22), known, UNSEEN) > .9 and memorisation(known[:100], known, UNSEEN) > .999
 
-@pytest.mark.parametrize('n', [2, 31, 149, 150])
+@pytest.mark.parametrize('n', [2, 31, 199, 200])
 def test_neighbours_are_asked_only_in_sets_that_are_large_enough(n):
     r = scored(BYTES[:n])
     names = ('precision', 'recall', 'density', 'coverage')
-    assert all((r[k] is None) == (r['real'][k] is None) == (n < 150) for k in names)
-    assert ('at least 150' in report(r)) == (n < 150) and ('precision, recall, density, coverage' in r['protocol']['not_measured']) == (n < 150)
+    assert all((r[k] is None) == (r['real'][k] is None) == (n < 200) for k in names)
+    assert ('at least 200' in report(r)) == (n < 200) and ('precision, recall, density, coverage' in r['protocol']['not_measured']) == (n < 200)
 
 def test_few_held_out_pictures_refuse_them_too():
     test = image_data('digits', 1, split='test', limit=31, device='cpu')
@@ -145,3 +146,17 @@ def test_report_reads_results_of_earlier_versions():
     r = scored(BYTES)
     for key in ('not_measured', 'memorisation_against', 'memorisation_by'): del r['protocol'][key]
     assert 'memorisation' in report(r)
+
+def test_flat_pictures_are_no_copies_of_those_with_the_least_contrast():
+    "Photographs differ in contrast; the palest one is nearest to everything flat."
+    g = torch.Generator().manual_seed(0)
+    def pale(images):
+        x = as_float(images)/2
+        contrast = torch.rand(len(x), 1, 1, 1, generator=g)*.6 + .4
+        contrast[:1] = .1
+        return (x - x.mean((1, 2, 3), keepdim=True))*contrast
+    known, unseen = pale(TRAIN.images[:200]), pale(TEST.images)
+    flat = torch.tensor([-.02, 0, .02]).view(3, 1, 1, 1).expand(3, 1, 28, 28)
+    assert memorisation(flat.flatten(1), known.flatten(1), unseen.flatten(1)) > .9      # what bare pixels say
+    assert memorisation(flat, known, unseen) < .1 and memorisation(known.mean(0, keepdim=True), known, unseen) < .1
+    assert memorisation(known/2, known, unseen) > .95                                  # another contrast hides nothing
