@@ -8,7 +8,7 @@ __all__ = ['frechet_distance', 'Classifier', 'train_classifier', 'classifier_for
            'score', 'report', 'inception_fid']
 
 # %% ../nbs/2_practice/06_evaluation.ipynb #bc11dbe2
-import zlib
+import warnings, zlib
 from pathlib import Path
 
 import numpy as np
@@ -21,25 +21,81 @@ from .data import *
 
 # %% ../nbs/2_practice/06_evaluation.ipynb #b992a18a
 def _features(*sets):
-    "The arguments as float64 arrays of shape N×F; `UserError` if they are not comparable."
+    "The arguments as float64 arrays N×F; `UserError` if they are not comparable."
     arrays = [torch.as_tensor(x).detach().cpu().double().numpy() for x in sets]
     if any(x.ndim != 2 or x.shape[1] != arrays[0].shape[1] for x in arrays):
-        raise UserError(f"features must be N×F and M×F, not {' and '.join(str(x.shape) for x in arrays)}")
+        shapes = ' and '.join(str(x.shape) for x in arrays)
+        raise UserError(f'features must be N×F and M×F, not {shapes}')
     if min(map(len, arrays)) < 2: raise UserError('at least 2 samples are needed')
-    if not all(np.isfinite(x).all() for x in arrays): raise UserError('features have NaN or infinite values: the samples are broken')
+    if not all(np.isfinite(x).all() for x in arrays):
+        raise UserError('features have NaN or infinite values: the samples are broken')
     return arrays
+
+def _gaussian(x): return x.mean(0), np.atleast_2d(np.cov(x.T))
+
+def _frechet(one, other):
+    "Between two Gaussians, each a mean and a covariance."
+    (ma, ca), (mb, cb) = one, other
+    values, vectors = np.linalg.eigh(ca)
+    root = (vectors*np.sqrt(values.clip(0)))@vectors.T   # C₁^½; below 0 it is rounding
+    cross = np.sqrt(np.linalg.eigvalsh(root@cb@root).clip(0)).sum()         # tr (C₁C₂)^½
+    return max(0., float(((ma - mb)**2).sum() + np.trace(ca) + np.trace(cb) - 2*cross))
 
 def frechet_distance(
     a, # N×F features of one set
     b  # M×F features of the other
-) -> float:
-    "The *squared* distance ‖μ₁−μ₂‖² + tr(C₁+C₂−2(C₁C₂)^½) of two feature clouds, ≥ 0, as everybody reports it. Heusel et al. 2017. `UserError` if shapes don't fit or values are not finite."
-    a, b = _features(a, b)
-    ca, cb = np.atleast_2d(np.cov(a.T)), np.atleast_2d(np.cov(b.T))
-    values, vectors = np.linalg.eigh(ca)
-    root = (vectors*np.sqrt(values.clip(0)))@vectors.T               # C₁^½; eigenvalues below 0 are rounding
-    cross = np.sqrt(np.linalg.eigvalsh(root@cb@root).clip(0)).sum()  # tr (C₁C₂)^½
-    return max(0., float(((a.mean(0) - b.mean(0))**2).sum() + np.trace(ca) + np.trace(cb) - 2*cross))
+) -> float: # ‖μ₁−μ₂‖² + tr(C₁+C₂−2(C₁C₂)^½), ≥ 0
+    "The *squared* Fréchet distance of two feature clouds. Heusel et al. 2017."
+    return _frechet(*map(_gaussian, _features(a, b)))
+
+# %% ../nbs/2_practice/06_evaluation.ipynb #428cd5ce
+def _array(x, what):
+    "`x` as a tensor of at least one row: uint8, or floats without NaN."
+    if hasattr(x, 'images'): x = x.images        # `ImageBatches`
+    if isinstance(x, np.ndarray): x = np.require(x, requirements=['C', 'W'])
+    try: x = torch.as_tensor(x).detach()
+    except (TypeError, ValueError, RuntimeError):
+        given = type(x).__name__
+        raise UserError(f'{what}: one array or tensor is wanted, not {given}') from None
+    kind = str(x.dtype).removeprefix('torch.')
+    if x.dtype != torch.uint8 and not x.is_floating_point():
+        raise UserError(f'{what} must be uint8 from 0 to 255, or float from −1 to 1, '
+                        f'not {kind}')
+    if x.ndim < 2 or not x.numel():
+        raise UserError(f'{what}: at least one picture or point is needed, '
+                        f'not an array of shape {tuple(x.shape)}')
+    if x.is_floating_point() and not torch.isfinite(x).all():
+        raise UserError(f'{what}: NaN or infinite values: what made them is broken')
+    return x
+
+def _span(x): return x.min().item(), x.max().item()
+
+def _as_float(x, what):
+    "Pictures as float32 in [−1, 1], without a change of `x`; other ranges are refused."
+    if x.dtype == torch.uint8: return x.float()/127.5 - 1
+    low, high = _span(x)
+    if -1.05 <= low and high <= 1.05: return x.float()
+    cure = ' (x/127.5 - 1)' if low >= 0 and high <= 255.5 else ''
+    raise UserError(f'{what}: floats from {low:.3g} to {high:.3g}, '
+                    f'but uint8 or floats from −1 to 1 are wanted{cure}')
+
+def _one_unit(
+    **sets # name → pictures, as `_array` gives them
+) -> list: # the same as float32 in [−1, 1]
+    "Pictures in one unit; a set from 0 to 1 among others that reach further is refused."
+    floats = [_as_float(x, name) for name, x in sets.items()]
+    spans = [_span(x) for x in floats]
+    for i, (name, x) in enumerate(sets.items()):
+        lows, highs = zip(*(spans[:i] + spans[i + 1:]))
+        low, high = _span(x)
+        if x.dtype == torch.uint8:
+            if (low, high) == (0, 1) and max(highs) > -.9:
+                raise UserError(f'{name}: bytes of 0 and 1 only: '
+                                'these look like 0…1: use 255*x')
+        elif 0 <= low < high and min(lows) < -.2:
+            raise UserError(f'{name}: floats from {low:.3g} to {high:.3g}: '
+                            'these look like 0…1: use 2*x − 1')
+    return floats
 
 # %% ../nbs/2_practice/06_evaluation.ipynb #8d3e1605
 class Classifier(nn.Module):
@@ -47,78 +103,109 @@ class Classifier(nn.Module):
     def __init__(self, channels:int, classes:int, width:int=20):
         super().__init__()
         self.config = dict(channels=channels, classes=classes, width=width)
-        def block(ni, nf): return [nn.Conv2d(ni, nf, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(nf), nn.ReLU()]
-        self.body = nn.Sequential(*block(channels, width), *block(width, 2*width), *block(2*width, 4*width),
-                                  nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16*width, 128), nn.Tanh())   # bounded, see the page
+        def block(ni, nf):
+            return [nn.Conv2d(ni, nf, 3, stride=2, padding=1, bias=False),
+                    nn.BatchNorm2d(nf), nn.ReLU()]
+        self.body = nn.Sequential(
+            *block(channels, width), *block(width, 2*width), *block(2*width, 4*width),
+            nn.AdaptiveAvgPool2d(2), nn.Flatten(),
+            nn.Linear(16*width, 128), nn.Tanh())     # bounded, see the page
         self.head = nn.Sequential(nn.Dropout(.3), nn.Linear(128, classes))
     def features(self, x): return self.body(x)
     def forward(self, x): return self.head(self.body(x))
 
     @torch.no_grad()
-    def look(self, images, batch_size=500):
-        "Features N×128 and class probabilities N×K of images (uint8, or float in [−1, 1]), on the CPU."
+    def look(self,
+        images,        # N×C×H×W, uint8 or float in [−1, 1]; of another range: `UserError`
+        batch_size:int=500
+    ) -> tuple:        # (features N×128, class probabilities N×K), on the CPU
+        "What the classifier sees in images."
         if self.training: raise UserError('call .eval() on the classifier first')
+        images = self._checked(images)
         device, feats, probs = next(self.parameters()).device, [], []
         for b in images.split(batch_size):
-            b = b.to(device)
-            f = self.features(to_float(b) if b.dtype == torch.uint8 else b)
+            f = self.features(_as_float(b.to(device), 'images'))
             feats.append(f.cpu()); probs.append(self.head(f).softmax(1).cpu())
         return torch.cat(feats), torch.cat(probs)
 
+    def _checked(self, images):
+        "Images that this network can look at; a note if they may be in another unit."
+        images, channels = _array(images, 'images'), self.config['channels']
+        if images.ndim != 4 or images.shape[1] != channels:
+            raise UserError(f'images must be N×{channels}×H×W, not {tuple(images.shape)}')
+        if images.dtype != torch.uint8:
+            _as_float(images, 'images')
+            low, high = _span(images)
+            if 0 <= low < high: warnings.warn('no value of these images is below 0: '
+                'if their range is 0…1, use 2*x − 1', stacklevel=4)
+        return images
+
 # %% ../nbs/2_practice/06_evaluation.ipynb #432c7c7e
-def _turned(images): return torch.cat([images.rot90(k, (2, 3)) for k in range(4)]), torch.arange(4).repeat_interleave(len(images))
+def _turned(images):
+    "Each image four times, turned by a quarter each, and the numbers of quarters."
+    turns = torch.cat([images.rot90(k, (2, 3)) for k in range(4)])
+    return turns, torch.arange(4).repeat_interleave(len(images))
+
+def _fit_classifier(net, images, labels, steps, name):
+    "The training loop: AdamW, one cycle of the rate, images shifted by up to two pixels."
+    batch = min(128, len(images))
+    opt = torch.optim.AdamW(net.parameters(), 2e-3, betas=(.9, .98), weight_decay=1e-2)
+    rate = torch.optim.lr_scheduler.OneCycleLR(opt, 6e-3, total_steps=steps)
+    order = torch.empty(0, dtype=torch.long)
+    for _ in tqdm(range(steps), desc=f'classifier for {name}', leave=False):
+        if len(order) < batch: order = torch.randperm(len(images))
+        now, order = order[:batch].to(images.device), order[batch:]
+        shift = torch.randint(-2, 3, (2,)).tolist()
+        x = _as_float(images[now], name).roll(shift, (2, 3))
+        loss = F.cross_entropy(net(x), labels[now])
+        opt.zero_grad(); loss.backward(); opt.step(); rate.step()
+    return net.eval()
 
 def train_classifier(
     train:ImageBatches, # what to learn
     test:ImageBatches,  # on what to measure the accuracy
-    steps:int=None,     # of batch 128 (default: three rounds, at least 400 and at most 2,000)
+    steps:int=None,     # of batch 128 (default: three rounds, from 400 to 2,000)
     seed:int=0
-) -> tuple:             # (classifier in evaluation mode, dict with task, accuracy, steps, n_train, n_test)
+) -> tuple:             # (classifier in evaluation mode, dict with task, accuracy, …)
     "Train the feature extractor for a data set, with a progress bar."
-    turns = len(train.classes) < 2
+    turns, device = len(train.classes) < 2, train.device
     images, labels = _turned(train.images) if turns else (train.images, train.labels)
-    labels = labels.to(images.device)
-    batch = min(128, len(images))
-    steps = steps or min(max(3*len(images)//batch, 400), 2000)
-    devices = [train.device] if train.device.type == 'cuda' else []
-    with torch.random.fork_rng(devices):   # training an extractor must not change the caller's random numbers
+    steps = steps or min(max(3*len(images)//min(128, len(images)), 400), 2000)
+    devices = [device] if device.type == 'cuda' else []
+    with torch.random.fork_rng(devices):   # the caller's random numbers stay as they are
         torch.manual_seed(seed)
-        net = Classifier(images.shape[1], 4 if turns else len(train.classes)).to(train.device, memory_format=torch.channels_last)
-        opt = torch.optim.AdamW(net.parameters(), 2e-3, betas=(.9, .98), weight_decay=1e-2)
-        rate = torch.optim.lr_scheduler.OneCycleLR(opt, 6e-3, total_steps=steps)
-        order = torch.empty(0, dtype=torch.long)
-        for step in tqdm(range(steps), desc=f'classifier for {train.name}', leave=False):
-            if len(order) < batch: order = torch.randperm(len(images))
-            now, order = order[:batch].to(images.device), order[batch:]
-            shift = torch.randint(-2, 3, (2,)).tolist()
-            x = to_float(images[now]).roll(shift, (2, 3))
-            loss = F.cross_entropy(net(x), labels[now])
-            opt.zero_grad(); loss.backward(); opt.step(); rate.step()
-        net.eval()
+        net = Classifier(images.shape[1], 4 if turns else len(train.classes))
+        net = net.to(device, memory_format=torch.channels_last)
+        net = _fit_classifier(net, images, labels.to(images.device), steps, train.name)
         seen, truth = _turned(test.images) if turns else (test.images, test.labels)
         accuracy = (net.look(seen)[1].argmax(1) == truth.cpu()).float().mean().item()
-    return net, dict(task='rotation' if turns else 'class', accuracy=accuracy, steps=steps, n_train=len(images), n_test=len(seen))
+    return net, dict(task='rotation' if turns else 'class', accuracy=accuracy,
+                     steps=steps, n_train=len(images), n_test=len(seen))
 
 # %% ../nbs/2_practice/06_evaluation.ipynb #4af90daf
 def _fingerprint(data):
     crc = zlib.crc32(repr((tuple(data.images.shape), data.classes)).encode())
-    for part in (data.images, data.labels): crc = zlib.crc32(part.cpu().contiguous().numpy(), crc)
+    for part in (data.images, data.labels):
+        crc = zlib.crc32(part.cpu().contiguous().numpy(), crc)
     return f'{crc:08x}'
 
 def classifier_for(
     train:ImageBatches, test:ImageBatches, # the two splits of a set
     cache=None # folder (default: `cache_dir()/'classifiers'`)
-) -> tuple:    # (classifier in evaluation mode, dict about it), as `train_classifier` gives
+) -> tuple:    # (classifier, dict about it), as `train_classifier` gives
     "The feature extractor for a data set: from the cache, or trained now and cached."
-    path = Path(cache or cache_dir()/'classifiers')/f'{Path(train.name).name}-{train.shape[-1]}-{_fingerprint(train)}-{_fingerprint(test)}-v2.safetensors'
+    data = f'{Path(train.name).name}-{train.shape[-1]}'
+    name = f'{data}-{_fingerprint(train)}-{_fingerprint(test)}-v2.safetensors'
+    path = Path(cache or cache_dir()/'classifiers')/name
     try:
         tensors, about = load_tensors(path)
         net = Classifier(**about['config']); net.load_state_dict(tensors)
-        return net.to(train.device, memory_format=torch.channels_last).eval(), about['about']
-    except (UserError, KeyError, RuntimeError): pass    # not there, or damaged: make it again
+        net = net.to(train.device, memory_format=torch.channels_last)
+        return net.eval(), about['about']
+    except (UserError, KeyError, RuntimeError): pass   # not there, or damaged: made again
     net, about = train_classifier(train, test)
     try: save_tensors(path, net.state_dict(), config=net.config, about=about)
-    except (UserError, OSError): pass                   # a cache that can't be written costs time, not the result
+    except (UserError, OSError): pass       # without a cache it takes longer, that is all
     return net, about
 
 # %% ../nbs/2_practice/06_evaluation.ipynb #d5456d52
@@ -126,15 +213,20 @@ def frechet_extrapolated(
     samples,       # N×F features, N ≥ 10·F
     reference,     # M×F features of the fixed real set; its own bias stays
     points:int=8   # how many sample counts to measure at, ≥ 2
-) -> tuple:        # (the distance at infinitely many samples, the list of (n, distance) measured)
-    "Fréchet distance with the bias of a finite number of samples taken out: a line in 1/n, read off at 0. Chong & Forsyth 2020."
+) -> tuple:        # (the distance at infinitely many samples, the list of (n, distance))
+    "Fréchet distance without the bias of finite samples. Chong & Forsyth 2020."
     samples, reference = _features(samples, reference)
     N, F = samples.shape
-    if N < 10*F: raise UserError(f'extrapolating needs ten times as many samples as features, {10*F}, not {N}')
+    if N < 10*F:
+        raise UserError('extrapolating needs ten times as many samples as features, '
+                        f'{10*F}, not {N}')
     check_number(points, 'points', 2, 1000, whole=True)
     sizes = np.unique((1/np.linspace(1/max(N//8, 5*F), 1/N, points)).round().astype(int))
-    # All disjoint parts of n samples, averaged: the parts of a small n are many, and so as sure as the whole
-    rows = [(int(n), float(np.mean([frechet_distance(samples[i:i + n], reference) for i in range(0, N - n + 1, n)]))) for n in sizes]
+    target = _gaussian(reference)
+    # All disjoint parts of n, averaged: a small n has many, and is as sure as the whole
+    def parts(n): return [samples[i:i + n] for i in range(0, N - n + 1, n)]
+    def distance(n): return np.mean([_frechet(_gaussian(x), target) for x in parts(n)])
+    rows = [(int(n), float(distance(n))) for n in sizes]
     slope, intercept = np.polyfit([1/n for n, _ in rows], [d for _, d in rows], 1)
     return float(intercept), rows
 
@@ -145,26 +237,34 @@ def standard_error(
     reference,     # M×F features, held fixed
     groups:int=10  # how many parts to leave out, one at a time
 ) -> float:
-    "Standard error of `distance` over the choice of samples: the delete-a-group jackknife."
+    "Error of `distance` by the choice of samples: the delete-a-group jackknife."
     samples, reference = _features(samples, reference)
     check_number(groups, 'groups', 2, len(samples)//2, whole=True)
-    part = np.random.default_rng(0).permutation(len(samples)) % groups     # at random: samples may come sorted by class
+    # At random: samples may come sorted by class
+    part = np.random.default_rng(0).permutation(len(samples)) % groups
     without = np.array([distance(samples[part != j], reference) for j in range(groups)])
     return float(np.sqrt((groups - 1)/groups*((without - without.mean())**2).sum()))
 
 # %% ../nbs/2_practice/06_evaluation.ipynb #6dff002f
+def _alikeness(x, y=None):
+    "Mean of (⟨x,y⟩/F + 1)³ over all pairs; without `y`, of different rows of `x`."
+    def cube(x): return x*x*x
+    def total(x, y):
+        parts = np.array_split(x, -(-len(x)//2000))       # what fits into memory
+        return sum(cube(part@y.T/x.shape[1] + 1).sum() for part in parts)
+    if y is not None:
+        columns = np.array_split(y, -(-len(y)//2000))
+        return sum(total(x, part) for part in columns)/(len(x)*len(y))
+    with_itself = cube((x*x).sum(1)/x.shape[1] + 1).sum()
+    return (_alikeness(x, x)*len(x)**2 - with_itself)/(len(x)*(len(x) - 1))
+
 def kernel_distance(
     a, # N×F features of one set
     b  # M×F features of the other
-) -> float:
-    "Unbiased MMD² with the kernel (⟨x,y⟩/F + 1)³; may be slightly below 0. Bińkowski et al. 2018."
+) -> float: # may be slightly below 0
+    "Unbiased MMD² with the kernel (⟨x,y⟩/F + 1)³. Bińkowski et al. 2018."
     a, b = _features(a, b)
-    def cube(x): return x*x*x
-    def parts(x): return np.array_split(x, -(-len(x)//2000))
-    def total(x, y): return sum(cube(u@v.T/x.shape[1] + 1).sum() for u in parts(x) for v in parts(y))
-    def itself(x): return cube((x*x).sum(1)/x.shape[1] + 1).sum()
-    n, m = len(a), len(b)
-    return float((total(a, a) - itself(a))/(n*(n - 1)) + (total(b, b) - itself(b))/(m*(m - 1)) - 2*total(a, b)/(n*m))
+    return float(_alikeness(a) + _alikeness(b) - 2*_alikeness(a, b))
 
 # %% ../nbs/2_practice/06_evaluation.ipynb #53f22180
 def inception_score(
@@ -172,26 +272,30 @@ def inception_score(
 ) -> float:
     "exp E KL(p(y|x) ‖ p(y)), from 1 to K. Salimans et al. 2016."
     p, = _features(probs)
-    if (p < 0).any() or np.abs(p.sum(1) - 1).max() > 1e-3: raise UserError('probabilities must be N×K, not negative, with rows that sum to 1')
+    if (p < 0).any() or np.abs(p.sum(1) - 1).max() > 1e-3:
+        raise UserError('probabilities must be N×K, ≥ 0, with rows that sum to 1')
     log = lambda x: np.log(np.maximum(x, 1e-300))        # 0·log 0 = 0
     return float(np.exp((p*(log(p) - log(p.mean(0)))).sum(1).mean()))
 
 # %% ../nbs/2_practice/06_evaluation.ipynb #5e544869
 def _chunks(a, b, rows=1000):
     "Distances from each row of `a` to all of `b`, `rows` at a time."
-    for start in range(0, len(a), rows): yield slice(start, start + rows), torch.cdist(a[start:start + rows], b)
+    for start in range(0, len(a), rows):
+        yield slice(start, start + rows), torch.cdist(a[start:start + rows], b)
 
 def _radii(x, k):
     "Distance of each point to its k-th nearest neighbour, itself not counted."
-    if not 1 <= k < len(x): raise UserError(f'k must be from 1 to {len(x) - 1} for {len(x)} points, not {k}')
-    return torch.cat([d.kthvalue(k + 1, dim=1)[0] for _, d in _chunks(x, x)])    # the nearest is the point itself
+    if not 1 <= k < len(x):
+        raise UserError(f'k must be from 1 to {len(x) - 1} for {len(x)} points, not {k}')
+    # The nearest is the point itself
+    return torch.cat([d.kthvalue(k + 1, dim=1)[0] for _, d in _chunks(x, x)])
 
 def precision_recall(
     real,    # N×F features of real data
     fake,    # M×F features of samples; the balls' sizes compare only if M is about N
     k:int=3  # which neighbour sets the size of a ball
 ) -> tuple:  # (precision, recall), each from 0 to 1
-    "Share of samples within the data's region, and share of the data within the samples' region. Kynkäänniemi et al. 2019."
+    "Share of samples in the data's region, and vice versa. Kynkäänniemi et al. 2019."
     real, fake = map(torch.from_numpy, _features(real, fake))
     real_radii, fake_radii = _radii(real, k), _radii(fake, k)
     inside, covered = 0, torch.zeros(len(real), dtype=torch.bool)
@@ -206,7 +310,7 @@ def density_coverage(
     fake,    # M×F features of samples, M about N
     k:int=5  # which neighbour sets the size of a ball
 ) -> tuple:  # (density ≥ 0, coverage from 0 to 1)
-    "In how many of the data's balls a sample lies, over k, and the share of the data with a sample in its ball. Naeem et al. 2020."
+    "Balls per sample, over k, and the share of balls with a sample. Naeem et al. 2020."
     real, fake = map(torch.from_numpy, _features(real, fake))
     radii, count, covered = _radii(real, k), 0, torch.zeros(len(real), dtype=torch.bool)
     for _, d in _chunks(fake, real):
@@ -214,117 +318,303 @@ def density_coverage(
         count += inside.sum().item(); covered |= inside.any(0)
     return count/(k*len(fake)), covered.double().mean().item()
 
+# %% ../nbs/2_practice/06_evaluation.ipynb #201da575
+_neighbour_names = 'precision', 'recall', 'density', 'coverage'
+_neighbours_need = 200     # with fewer the balls are as large as the gaps
+
+def _neighbour_scores(
+    real, fake,    # M×F features each, tensors
+    radii3, radii5 # of `real`: distances to the third and the fifth neighbour
+) -> dict:
+    "`precision_recall` and `density_coverage` in one pass over the distances."
+    fake_radii, precise, count = _radii(fake, 3), 0, 0
+    recalled, covered = torch.zeros(2, len(real), dtype=torch.bool)
+    for rows, d in _chunks(fake, real):
+        near = d <= radii5
+        precise += (d <= radii3).any(1).sum().item()
+        count += near.sum().item()
+        recalled |= (d <= fake_radii[rows, None]).any(0)
+        covered |= near.any(0)
+    values = (precise/len(fake), recalled.double().mean().item(),
+              count/(5*len(fake)), covered.double().mean().item())
+    return dict(zip(_neighbour_names, values))
+
 # %% ../nbs/2_practice/06_evaluation.ipynb #3dfe63da
+def _comparable(
+    **sets # name → N×… points, or pictures
+) -> tuple: # (rows of float32 of each, on the CPU; whether they are pictures)
+    "Points or pictures of one shape, flattened; pictures and bytes come to [−1, 1]."
+    sets = {name: _array(x, name) for name, x in sets.items()}
+    if len({x.shape[1:] for x in sets.values()}) > 1:
+        given = ', '.join(f'{name} {tuple(x.shape)}' for name, x in sets.items())
+        raise UserError(f'only arrays of one shape compare, not {given}')
+    pictures = any(x.ndim >= 4 or x.dtype == torch.uint8 for x in sets.values())
+    rows = _one_unit(**sets) if pictures else [x.float() for x in sets.values()]
+    return [x.cpu().flatten(1) for x in rows], pictures
+
 def nearest(
-    a, # N×… points, flattened here
-    b  # M×… points
+    a, # N×… points, or pictures as uint8 or float in [−1, 1]
+    b  # M×… of the same shape
 ) -> tuple: # (N distances to the nearest point of b, its N indices)
     "The nearest neighbour in `b` of each point of `a`."
-    a, b = [torch.as_tensor(x).detach().cpu().flatten(1).float() for x in (a, b)]
+    (a, b), _ = _comparable(a=a, b=b)
     index = torch.cat([d.argmin(1) for _, d in _chunks(a, b, 500)])
-    return (a - b[index]).norm(dim=1), index         # exact for copies, which the fast matrix of distances is not
+    # Exact for copies, which the fast matrix of distances is not
+    return (a - b[index]).norm(dim=1), index
 
-def memorisation(
-    samples,  # N×… generated
-    train,    # M×… what the generator was trained on
-    held_out  # K×… real, not trained on
-) -> float:   # ½: like new real data; 1: copies
-    "Probability that a sample lies nearer to the training data than a new real point does. In the spirit of Meehan et al. 2020."
-    near, normal = nearest(samples, train)[0], nearest(held_out, train)[0]
-    normal = normal.sort()[0]
-    below, upto = [torch.searchsorted(normal, near, right=right) for right in (False, True)]       # normal distances < and ≤ each
+# %% ../nbs/2_practice/06_evaluation.ipynb #3d98476c
+def _ratio(points, train, k=3):
+    "Distance to the nearest row of `train`, relative to the k-th nearest: 0 for a copy."
+    ratios = []
+    for rows, d in _chunks(points, train, 500):
+        index = d.topk(min(k, len(train)), largest=False)[1]
+        near = (points[rows, None] - train[index]).norm(dim=2).sort(1)[0]    # exact again
+        ratios.append(near[:, 0]/near[:, -1].clamp(min=1e-12))
+    return torch.cat(ratios)
+
+def _share_below(values, normal):
+    "Probability that one of `values` is below one of `normal`; a tie counts one half."
+    normal, values = normal.sort()[0], values.contiguous()
+    below, upto = [torch.searchsorted(normal, values, right=r) for r in (False, True)]
     return 1 - ((below + upto).double()/2).mean().item()/len(normal)
 
-# %% ../nbs/2_practice/06_evaluation.ipynb #3b3afc6a
+def _set_apart(train, *sets):
+    "Pictures without their share of a flat and of the mean picture, at length 1."
+    basis = torch.stack([torch.ones_like(train[0]), train.mean(0)], 1)
+    basis = torch.linalg.qr(basis.double())[0].float()
+    least = .02*train.shape[1]**.5            # less than that is no content, but rounding
+    def rest(x):
+        left = torch.addmm(x, x@basis, basis.T, alpha=-1)
+        return left.div_(left.norm(dim=1, keepdim=True).clamp(min=least))
+    return [rest(x) for x in sets]
+
+def _memorised(samples, train, held_out, pictures):
+    if len(train) < 2: raise UserError('train: at least 2 are needed to compare, not 1')
+    if pictures: samples, train, held_out = _set_apart(train, samples, train, held_out)
+    return _share_below(_ratio(samples, train), _ratio(held_out, train))
+
+def memorisation(
+    samples,  # N×… generated: points, or pictures as uint8 or float in [−1, 1]
+    train,    # M×… what the generator was trained on, M ≥ 2
+    held_out  # K×… real, not trained on
+) -> float:   # ½: like new real data; 1: copies; below ½: near to no single one
+    "How often a sample is nearer to *one* training point than new data is."
+    sets, pictures = _comparable(samples=samples, train=train, held_out=held_out)
+    return _memorised(*sets, pictures)
+
+# %% ../nbs/2_practice/06_evaluation.ipynb #9a3625f9
+def _as_bytes(samples, train, test):
+    "Samples of the set's shape as uint8, what a viewer would see; else `UserError`."
+    for name, d in (('train', train), ('test', test)):
+        if not all(hasattr(d, part) for part in ('images', 'classes', 'shape')):
+            raise UserError(f'{name} must be ImageBatches, as image_data gives, '
+                            f'not {type(d).__name__}')
+    samples, want = _array(samples, 'samples'), tuple(train.shape)
+    if tuple(samples.shape[1:]) != want:
+        raise UserError(f'samples are {tuple(samples.shape[1:])}, but {train.name} is '
+                        f'{want} (channels first): compare equal sizes and channels')
+    if len(samples) < 2: raise UserError('at least 2 samples are needed')
+    _one_unit(samples=samples, real=_array(test.images[:1000], 'test'))
+    return to_uint8(samples)
+
+def _shuffled(images, rng):
+    "In another order: files are rarely in a random one."
+    return images[torch.randperm(len(images), generator=rng).to(images.device)]
+
+def _compare_with(reference, m):
+    "A function of features; what depends on the reference alone is computed once."
+    part, within = torch.from_numpy(reference[:m]), _alikeness(reference)
+    radii = [_radii(part, k) for k in (3, 5)] if m >= _neighbours_need else None
+    def compare(f):
+        kernel = float(_alikeness(f) + within - 2*_alikeness(f, reference))
+        four = (_neighbour_scores(part, torch.from_numpy(f[:m]), *radii) if radii else
+                dict.fromkeys(_neighbour_names))
+        return dict(kernel_distance=kernel, **four)
+    return compare
+
+def _same(train, test):
+    "Whether a set is too small to have held-out images."
+    a, b = train.images, test.images
+    return a.shape == b.shape and torch.equal(a, b)
+
+def _copied(samples, seen, held_out, same):
+    "Memorisation, or None and the reason why not."
+    if same: return None, 'this set has no images that were held out'
+    if len(seen) < 2: return None, 'one training image has no other to compare with'
+    sets, _ = _comparable(samples=samples[:1000], seen=seen, held_out=held_out[:1000])
+    return _memorised(*sets, pictures=True), None
+
 def _weights_id(net):
     "Eight hex digits that tell two extractors apart."
     crc = 0
-    for v in net.state_dict().values(): crc = zlib.crc32(v.detach().cpu().contiguous().numpy(), crc)
+    for v in net.state_dict().values():
+        crc = zlib.crc32(v.detach().cpu().contiguous().numpy(), crc)
     return f'{crc:08x}'
 
+def _by_class(names, about):
+    "A function of probabilities: the classifier's score, and the share of each class."
+    def classes(p, of_these=None):
+        if about['task'] != 'class': return dict(classifier_score=None, classes=None)
+        counted = (p if of_these is None else of_these).argmax(1)
+        shares = (torch.bincount(counted, minlength=p.shape[1])/len(counted)).double()
+        return dict(classifier_score=inception_score(p),
+                    classes=dict(zip(names, shares.round(decimals=4).tolist())))
+    return classes
+
+def _protocol(n, real, ref, m, train, net, about, seen, why_not):
+    "What must be known to read the numbers, and what was not measured and why."
+    missing = {}
+    if m < _neighbours_need:
+        missing[', '.join(_neighbour_names)] = (
+            f'at least {_neighbours_need} samples and as many real images are needed, '
+            f'not {m}')
+    if why_not: missing['memorisation'] = why_not
+    return dict(
+        data=train.name, split='test', samples=n, references=len(ref),
+        floor_samples=len(real), neighbours=m, not_measured=missing,
+        memorisation_samples=min(n, 1000), memorisation_against=len(seen),
+        memorisation_by='nearest over third nearest, pixels less flat and mean picture',
+        image=list(train.shape),
+        extractor=f"gan_course.evaluation.Classifier ({about['task']}), 128 features",
+        extractor_accuracy=round(about['accuracy'], 4), extractor_id=_weights_id(net))
+
+# %% ../nbs/2_practice/06_evaluation.ipynb #3b3afc6a
 def score(
-    samples,        # N×C×H×W generated images, N ≥ 2: uint8, or float in [−1, 1]
+    samples,         # N×C×H×W generated images, N ≥ 2: uint8, or float in [−1, 1]
     train:ImageBatches, test:ImageBatches, # the two splits of the real set
-    classifier=None # what `classifier_for` gives (default: that of this set)
-) -> dict:          # JSON-able
-    "All numbers of the evaluation page for samples against the real test split, what real train images get, the share of each class, and the protocol."
-    samples = torch.as_tensor(samples)
-    if tuple(samples.shape[1:]) != train.shape: raise UserError(f'samples are {tuple(samples.shape[1:])}, but {train.name} is {train.shape} (channels first): compare equal sizes and channels')
-    if len(samples) < 2: raise UserError('at least 2 samples are needed')
-    if samples.is_floating_point():
-        if not torch.isfinite(samples).all(): raise UserError('the samples have NaN or infinite values: this generator is broken')
-    elif samples.dtype != torch.uint8: raise UserError(f'samples must be uint8 from 0 to 255, or float from −1 to 1, not {samples.dtype}')
+    classifier=None, # what `classifier_for` gives (default: that of this set)
+    seen=None        # images (or `ImageBatches`) that G was trained on (default: `train`)
+) -> dict:           # JSON-able
+    "All numbers of the evaluation page, what real images get, and the protocol."
+    samples = _as_bytes(samples, train, test)
+    seen = _array(train if seen is None else seen, 'seen')
     net, about = classifier or classifier_for(train, test)
     n, rng = len(samples), torch.Generator().manual_seed(0)
-    shuffled = lambda images: images[torch.randperm(len(images), generator=rng).to(images.device)]      # files are rarely in random order
-    samples = shuffled(to_uint8(samples))        # as bytes, like the real ones: what a viewer would see
-    real, held_out = shuffled(train.images)[:n], shuffled(test.images)
+    samples = _shuffled(samples, rng)
+    real, held_out = _shuffled(train.images, rng)[:n], _shuffled(test.images, rng)
     static = torch.randint(0, 256, (n, *train.shape), dtype=torch.uint8, generator=rng)
-    (feats, probs), (real_feats, real_probs), (reference, reference_probs) = net.look(samples), net.look(real), net.look(held_out)
-    distance, floor, ceiling = [frechet_distance(f, reference) for f in (feats, real_feats, net.look(static)[0])]
-    by_class = about['task'] == 'class'
-    def shares(p): return dict(zip(train.classes, (torch.bincount(p.argmax(1), minlength=p.shape[1])/len(p)).double().round(decimals=4).tolist())) if by_class else None
-    m = min(n, len(real), len(reference), 5000)  # neighbours compare only between sets of one size
-    def others(f, p):
-        precision, recall = precision_recall(reference[:m], f[:m]) if m > 3 else (None, None)
-        density, coverage = density_coverage(reference[:m], f[:m]) if m > 5 else (None, None)
-        return dict(kernel_distance=kernel_distance(f, reference), precision=precision, recall=recall, density=density, coverage=coverage,
-                    classifier_score=inception_score(p) if by_class else None)       # turns of a picture are no classes
-    few = min(1000, len(held_out))
-    same = len(test.images) == len(train.images) and torch.equal(test.images, train.images)               # a small folder has no held-out part
-    copied = None if same else memorisation(to_float(samples[:few]), to_float(train.images.cpu()), to_float(held_out[:few].cpu()))
-    return dict(frechet_distance=distance, standard_error=standard_error(frechet_distance, feats, reference) if n >= 100 else None,
-                floor=floor, noise=ceiling, percent_of_noise=100*distance/ceiling, **others(feats, probs), memorisation=copied,
-                classes=shares(probs), real=dict(**others(real_feats, real_probs), classes=shares(reference_probs)),
-                protocol=dict(data=train.name, split='test', samples=n, references=len(reference), floor_samples=len(real), neighbours=m, memorisation_samples=min(n, few), image=list(train.shape),
-                              extractor=f"gan_course.evaluation.Classifier ({about['task']}), 128 features", extractor_accuracy=round(about['accuracy'], 4), extractor_id=_weights_id(net)))
+    copied, why_not = _copied(samples, seen, held_out, same=_same(train, test))
+
+    looks = [net.look(images) for images in (samples, real, held_out, static)]
+    fake, real, ref, static = _features(*[f for f, _ in looks])
+    fake_p, real_p, ref_p = [p for _, p in looks[:3]]
+    target = _gaussian(ref)
+    def to_real(f, _=None): return _frechet(_gaussian(f), target)
+    distance, floor, noise = map(to_real, (fake, real, static))
+    error = standard_error(to_real, fake, ref) if n >= 100 else None
+
+    m = min(n, len(real), len(ref), 5000)     # neighbours compare only at one size
+    compare, classes = _compare_with(ref, m), _by_class(train.classes, about)
+    return dict(
+        frechet_distance=distance, standard_error=error, floor=floor, noise=noise,
+        percent_of_noise=100*distance/noise, **compare(fake), **classes(fake_p),
+        memorisation=copied, real=compare(real) | classes(real_p, of_these=ref_p),
+        protocol=_protocol(n, real, ref, m, train, net, about, seen, why_not))
+
+# %% ../nbs/2_practice/06_evaluation.ipynb #97dcfd63
+def _distance_lines(r, p):
+    error = f" ± {r['standard_error']:.3f}" if r['standard_error'] is not None else ''
+    at = f" ({p['floor_samples']} of them)" if p['floor_samples'] != p['samples'] else ''
+    yield (f"Fréchet distance  {r['frechet_distance']:.3f}{error}   "
+           f"(real train images{at} {r['floor']:.3f}, noise {r['noise']:.1f}; "
+           f"{r['percent_of_noise']:.2f} % of noise)")
+    indent = ' '*18
+    if r['frechet_distance'] > r['noise']:
+        yield indent + 'worse than noise: mere noise is nearer to the real images'
+    if min(p['samples'], p['floor_samples']) < 256:
+        yield (indent + 'fewer than two samples per feature: '
+               'most of this distance, and of its marks, is bias')
+
+def _other_lines(r):
+    def both(key, form):
+        "A value, and what real training images get."
+        return '–' if r[key] is None else f"{r[key]:{form}} ({r['real'][key]:{form}})"
+    yield (f"kernel distance   {both('kernel_distance', '.4f')}   "
+           'in brackets: real train images')
+    if r['precision'] is not None:
+        yield f"precision, recall {both('precision', '.3f')}, {both('recall', '.3f')}"
+        yield f"density, coverage {both('density', '.3f')}, {both('coverage', '.3f')}"
+    if r['classifier_score'] is not None:
+        yield (f"classifier score  {both('classifier_score', '.2f')}   "
+               'the inception score, by our classifier')
+
+def _memorisation_lines(r, p):
+    if r['memorisation'] is not None:
+        yield (f"memorisation      {r['memorisation']:.2f}   0.5: like new real images; "
+               '1: copies; below 0.5: further from any single training image')
+    for what, why in p.get('not_measured', {}).items():
+        yield f'{what:17s} not measured: {why}'
+
+def _class_lines(r):
+    if not r['classes']: return
+    share, real = r['classes'], r['real']['classes']
+    low = min(share, key=lambda k: share[k]/max(real[k], 1e-4))
+    if len(real) <= 20:
+        shares = '  '.join(f'{k} {100*v:.1f} %' for k, v in share.items())
+        yield f'classes           {shares}'
+    yield (f"most missed       {low}: {100*share[low]:.1f} %, "
+           f"of real images {100*real[low]:.1f} %")
+
+def _protocol_line(p):
+    # Results that were saved by earlier versions lack it
+    seen = f" against {p['memorisation_against']}" if 'memorisation_against' in p else ''
+    return (f"protocol          {p['samples']} samples "
+            f"(real train images: {p['floor_samples']}; "
+            f"neighbours among {p['neighbours']}; "
+            f"memorisation in pixels, {p['memorisation_samples']} samples{seen}) "
+            f"against {p['references']} images of {p['data']}'s {p['split']} split, "
+            f"{p['image'][1]} pixels; extractor {p['extractor']}, "
+            f"accuracy {100*p['extractor_accuracy']:.1f} %, {p['extractor_id']}")
 
 def report(
     result:dict # from `score`
 ) -> str:
     "The score in a few lines for people."
     r, p = result, result['protocol']
-    error = f" ± {r['standard_error']:.3f}" if r['standard_error'] is not None else ''
-    at = f" ({p['floor_samples']} of them)" if p['floor_samples'] != p['samples'] else ''
-    lines = [f"Fréchet distance  {r['frechet_distance']:.3f}{error}   (real train images{at} {r['floor']:.3f}, noise {r['noise']:.1f}; {r['percent_of_noise']:.2f} % of noise)"]
-    if min(p['samples'], p['floor_samples']) < 256: lines += ['                  fewer than two samples per feature: most of this distance, and of its marks, is bias']
-    def both(key, form):
-        "A value, and what real training images get."
-        return '–' if r[key] is None else f"{r[key]:{form}} ({r['real'][key]:{form}})"
-    lines += [f"kernel distance   {both('kernel_distance', '.4f')}   in brackets: real train images", f"precision, recall {both('precision', '.3f')}, {both('recall', '.3f')}", f"density, coverage {both('density', '.3f')}, {both('coverage', '.3f')}"]
-    if r['classifier_score'] is not None: lines += [f"classifier score  {both('classifier_score', '.2f')}   the inception score, by our classifier"]
-    lines += [f"memorisation      {r['memorisation']:.2f}   0.5: as near to the training images as new real ones; 1: copies; below 0.5: further away" if r['memorisation'] is not None else
-              'memorisation      not measured: this set has no images that were held out']
-    if r['classes']:
-        real = r['real']['classes']
-        low = min(r['classes'], key=lambda k: r['classes'][k]/max(real[k], 1e-4))
-        if len(real) <= 20: lines += ['classes           ' + '  '.join(f'{k} {100*v:.1f} %' for k, v in r['classes'].items())]
-        lines += [f"most missed       {low}: {100*r['classes'][low]:.1f} %, of real images {100*real[low]:.1f} %"]
-    if 'inception_fid' in r: lines += [f"Inception FID     {r['inception_fid']:.2f}   ({p['inception_fid']})"]
-    return '\n'.join(lines + [f"protocol          {p['samples']} samples (real train images: {p['floor_samples']}; neighbours among {p['neighbours']}; memorisation in pixels, {p['memorisation_samples']} samples) against {p['references']} images of {p['data']}'s {p['split']} split, {p['image'][1]} pixels; "
-                              f"extractor {p['extractor']}, accuracy {100*p['extractor_accuracy']:.1f} %, {p['extractor_id']}"])
+    lines = [*_distance_lines(r, p), *_other_lines(r), *_memorisation_lines(r, p),
+             *_class_lines(r)]
+    if 'inception_fid' in r:
+        fid = f"{r['inception_fid']:.2f}   ({p['inception_fid']})"
+        lines.append(f'Inception FID     {fid}')
+    return '\n'.join([*lines, _protocol_line(p)])
 
 # %% ../nbs/2_practice/06_evaluation.ipynb #ed3d6c7b
+def _inception(names):
+    "The metric of torchmetrics with Inception's weights, or a `UserError`."
+    from torchmetrics.image.fid import FrechetInceptionDistance
+    files = [d/name for d in data_dirs() for name in names]
+    here = next((str(file) for file in files if file.is_file()), None)
+    if here:      # torch-fidelity would run any pickle that lies there
+        try: torch.load(here, map_location='cpu', weights_only=True)
+        except Exception as e:
+            raise UserError(f'{here} is damaged, or holds more than weights') from e
+    try: return FrechetInceptionDistance(2048, feature_extractor_weights_path=here,
+                                         antialias=False)     # resized as in the original
+    except ModuleNotFoundError as e:
+        raise UserError("the Inception FID needs one more package: "
+                        "pip install 'gan_course[inception]'") from e
+    except Exception as e:        # no network, a proxy's error page, a damaged file, …
+        raise UserError(f"Inception's weights could not be loaded ({type(e).__name__}): "
+                        f"no network? Put {names[0]} into {data_dirs()[0]}, "
+                        "or go without --inception") from e
+
 def inception_fid(
     samples,         # N×C×H×W generated images, uint8 or float in [−1, 1]
     reference,       # M×C×H×W real images
     device='cpu',    # where Inception runs
     batch_size:int=50
 ) -> float:
-    "The standard FID of torchmetrics, with Inception's 2,048 features. `UserError` if its package or its weights are not to be had."
-    from torchmetrics.image.fid import FrechetInceptionDistance
-    names = ['weights-inception-2015-12-05-6726825d.pth', 'pt_inception-2015-12-05-6726825d.pth']     # one file under the two names that it goes by
-    here = next((str(d/name) for d in data_dirs() for name in names if (d/name).is_file()), None)
-    if here:      # torch-fidelity would run any pickle that lies there
-        try: torch.load(here, map_location='cpu', weights_only=True)
-        except Exception as e: raise UserError(f'{here} is damaged, or holds more than weights') from e
-    try: metric = FrechetInceptionDistance(2048, feature_extractor_weights_path=here, antialias=False)     # resized as in the original
-    except ModuleNotFoundError as e: raise UserError("the Inception FID needs one more package: pip install 'gan_course[inception]'") from e
-    except Exception as e:        # no network, a proxy's error page, a damaged file: torch reports each in its own way
-        raise UserError(f"Inception's weights could not be loaded ({type(e).__name__}): no network? Put {names[0]} into {data_dirs()[0]}, or go without --inception") from e
-    metric = metric.to(device)
-    for images, real in ((reference, True), (samples, False)):
-        images = to_uint8(images)
-        for batch in tqdm(images.split(batch_size), desc='Inception on ' + ('real images' if real else 'samples'), leave=False):
-            metric.update(batch.expand(-1, 3, -1, -1).to(device), real=real)
+    "The standard FID of torchmetrics. `UserError` without its package or weights."
+    sets = dict(samples=samples, reference=reference)
+    sets = {name: _array(x, name) for name, x in sets.items()}
+    _one_unit(**sets)
+    # One file under the two names that it goes by
+    weights = [name + '-2015-12-05-6726825d.pth'
+               for name in ('weights-inception', 'pt_inception')]
+    metric = _inception(weights).to(device)
+    for name in ('reference', 'samples'):
+        batches = to_uint8(sets[name]).split(batch_size)
+        for batch in tqdm(batches, desc=f'Inception on {name}', leave=False):
+            batch = batch.expand(-1, 3, -1, -1).to(device)
+            metric.update(batch, real=name == 'reference')
     return metric.compute().item()
