@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['kinds', 'Kind', 'write_array', 'register_kind', 'data_sets', 'default_data', 'kind_of', 'kind_named', 'Images']
 
-# %% ../nbs/api/kinds.ipynb #8d71014b
+# %% ../nbs/api/kinds.ipynb #8de886f0
 import io, math, warnings
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +18,7 @@ from .callbacks import *
 from .data import *
 from .evaluation import *
 
-# %% ../nbs/api/kinds.ipynb #adda455b
+# %% ../nbs/api/kinds.ipynb #3af90df4
 class Kind:
     "What the commands need to know of a kind of data. Subclass it and register an instance."
     name = ''            # in config.json
@@ -92,7 +92,7 @@ def write_array(path, **arrays):
     np.savez_compressed(data, **arrays)
     write_atomic(path, data.getvalue())
 
-# %% ../nbs/api/kinds.ipynb #18d12b19
+# %% ../nbs/api/kinds.ipynb #e2631e67
 kinds = {}
 
 def register_kind(
@@ -129,7 +129,7 @@ def kind_named(
     "The kind of a recorded run; runs from before there were kinds are images."
     return pick((record or {}).get('kind', next(iter(kinds))), kinds, 'kind of data')
 
-# %% ../nbs/api/kinds.ipynb #f08887d1
+# %% ../nbs/api/kinds.ipynb #6eab4125
 class Images(Kind):
     "Pictures: named sets and folders."
     name, what, default = 'images', 'pictures', 'digits'
@@ -183,6 +183,9 @@ class Images(Kind):
         return {'.png': to_grid, '.npz': to_array, '': to_folder}
 
     def score(self, samples, train, test, seen, device, inception=False):
+        if len(test.images) < 2 <= len(train.images):
+            warnings.warn('fewer than 2 pictures are held out: the training pictures are what samples are compared with')
+            test = train
         fid = inception_fid(samples, test.images, device) if inception else None    # first: it is what may be missing
         result = score(samples, train, test, seen=seen)
         if fid is not None:

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['recipes', 'Recipe', 'register_recipe', 'recipe_for', 'ImageRecipe', 'DCGAN', 'ResNet', 'R3GAN']
 
-# %% ../nbs/api/recipes.ipynb #9f551d0d
+# %% ../nbs/api/recipes.ipynb #188f1fb8
 from dataclasses import dataclass, field
 
 from .core import *
@@ -16,7 +16,7 @@ from .runs import *
 from .networks import *
 from .augment import *
 
-# %% ../nbs/api/recipes.ipynb #41c3bcb1
+# %% ../nbs/api/recipes.ipynb #a158e5ed
 class Recipe:
     "How to train one architecture on one kind of data. Subclass it, change what differs, and register an instance."
     name, kind, about = '', '', ''  # of the builder in `core.builders`; of the kind of data; a few words for --help
@@ -102,7 +102,7 @@ class Recipe:
         if t.step >= self.enough/5: return ''
         return f'{t.step} steps are few: expect noise; {self.enough:,} make something to look at'
 
-# %% ../nbs/api/recipes.ipynb #60a898cc
+# %% ../nbs/api/recipes.ipynb #b8bcdd49
 recipes = {}
 
 def register_recipe(
@@ -123,7 +123,7 @@ def recipe_for(
     if not mine: raise UserError(f'there is no recipe for {kind} yet')
     return next(iter(mine.values()))
 
-# %% ../nbs/api/recipes.ipynb #821a9ad1
+# %% ../nbs/api/recipes.ipynb #4e9b1c25
 class ImageRecipe(Recipe):
     "What the recipes for images share."
     kind = 'images'
@@ -132,8 +132,13 @@ class ImageRecipe(Recipe):
 
     def settle(self, asked, data):
         settled = super().settle(asked, data)
+        if not asked.get('batch_size'): settled['batch_size'] = min(settled['batch_size'], self.batch_for(data.shape[-1]))
         settled['own']['augment'] = ','.join(self.policies(asked.get('augment')))
         return settled
+
+    def batch_for(self, size) -> int:
+        "Large pictures come in smaller batches: what a step holds in memory grows with the pixels."
+        return self.batch_size if size <= 64 else max(8, self.batch_size*64//size)
 
     def policies(self, given) -> list:
         "Names of augmentations, from what the user gave."
@@ -148,7 +153,7 @@ class ImageRecipe(Recipe):
         names = self.policies(settled['own'].get('augment'))
         return dict(augment=DiffAugment(*names)) if names else {}
 
-# %% ../nbs/api/recipes.ipynb #3d1a0b59
+# %% ../nbs/api/recipes.ipynb #035fa463
 class DCGAN(ImageRecipe):
     name, about = 'dcgan', 'small and quick'
     slow_d = {'digits': .1}     # D's rate over G's, where D would learn the few images by heart

@@ -134,3 +134,30 @@ def test_versions_agree():
     import gan_course
     assert f'version = {gan_course.__version__}\n' in (root/'settings.ini').read_text()
     assert f'## {gan_course.__version__}' in (root/'CHANGELOG.md').read_text()
+
+
+def code_lines(path):
+    "(line, text) of the code of a page or a script."
+    if path.suffix == '.py': return path.read_text().splitlines()
+    cells = [source(c) for c in json.loads(path.read_text())['cells'] if c['cell_type'] == 'code']
+    return [l for c in cells for l in c.splitlines() if not l.startswith('#|')]       # a directive is one line, however long
+
+
+scripts = [p for folder in ('tests', 'benchmarks', 'tools') for p in sorted((root/folder).glob('*.py'))]
+
+
+@pytest.mark.parametrize('path', [*pages, *scripts], ids=lambda p: p.stem)
+def test_lines_can_be_read(path):
+    "At most 90 characters on a lesson page, where the column of the site is narrow, and 140 elsewhere."
+    most = 90 if re.match(r'\d_', path.parent.name) or path.stem == 'index' else 140
+    long = [l for l in code_lines(path) if len(l) > most]
+    assert not long, (len(long), long[:3])
+
+
+@pytest.mark.parametrize('module', layers)
+def test_functions_fit_a_screen(module):
+    for node in ast.walk(ast.parse((root/'gan_course'/f'{module}.py').read_text())):
+        if isinstance(node, ast.FunctionDef): assert node.end_lineno - node.body[0].lineno < 36, node.name
+
+
+def test_training_stays_small(): assert len((root/'gan_course'/'training.py').read_text().splitlines()) <= 250
