@@ -151,7 +151,7 @@ def test_tilde_is_the_home_folder(call, tmp_path, monkeypatch):
 
 
 def test_a_second_process_is_kept_out(call, run, tmp_path):
-    hold = subprocess.Popen([sys.executable, '-c', f'from gan_course.core import FolderLock; FolderLock({str(run)!r}).acquire(); print("held", flush=True); input()'],
+    hold = subprocess.Popen([sys.executable, '-c', f'from gan_course.core import FolderLock; lock = FolderLock({str(run)!r}).acquire(); print("held", flush=True); input()'],
                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert hold.stdout.readline() == 'held\n'
     before = {p: p.read_bytes() for p in run.rglob('*') if p.is_file()}
