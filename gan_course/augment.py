@@ -52,13 +52,20 @@ policies = {'colour': colour, 'translation': translation, 'cutout': cutout}
 class DiffAugment:
     "Augmentation that a gradient passes through, for whatever D sees: `GANTrainer(…, augment=DiffAugment('colour', 'translation'))`. Zhao et al. 2020."
     def __init__(self,
-        *names # of `policies`, applied in their order there (default: all); `UserError` for one that is not there
+        *names,            # of `policies`, applied in their order there (default: all)
+        strength:float=1.  # share of the pictures that each policy changes, 0 to 1
     ):
         for name in names: pick(name, policies, 'augmentation')
         self.names = [name for name in policies if name in names or not names]
+        self.strength = check_number(strength, 'strength of an augmentation', 0, 1)
     def __call__(self,
         x # N×C×H×W, in [−1, 1]
     ) -> torch.Tensor: # the same shape, each picture with dice of its own
-        for name in self.names: x = policies[name](x)
+        for name in self.names:
+            changed = policies[name](x)
+            # At full strength no more dice are thrown than the policies throw
+            if self.strength < 1: changed = torch.where(_each(x, 0, 1) < self.strength, changed, x)
+            x = changed
         return x
-    def __repr__(self): return f"DiffAugment({', '.join(map(repr, self.names))})"
+    def __repr__(self):
+        return f"DiffAugment({', '.join(map(repr, self.names))}, strength={self.strength:g})"
