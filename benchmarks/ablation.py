@@ -1,5 +1,6 @@
-"""What is each ingredient of the modern baseline worth? The variants of the page on networks, defined there (nbs/2_practice/05_networks.ipynb), ten times as long as
-the page can afford, with several seeds: the same thin networks, batches of 32, rates.
+"""What is each ingredient of the modern baseline worth? The variants of the page on networks, defined there
+(nbs/2_practice/05_networks.ipynb), ten times as long as the page can afford, with several seeds: the same thin networks, batches of 32,
+rates.
 
 usage: python benchmarks/ablation.py [--data mnist] [--steps 2000] [--seeds 0 1 2] [--processes 2] [--keep FILE]
 """
@@ -13,11 +14,14 @@ from time_to_quality import Quiet
 
 
 def of_the_page():
-    "The settings of the baseline, and name → what is changed, from the page's own cell."
+    "The settings of the baseline, and name → what is changed, from the page's own cells."
     page = json.loads((root/'nbs'/'2_practice'/'05_networks.ipynb').read_text(encoding='utf-8'))
-    source = next(text for cell in page['cells'] for text in [''.join(cell['source'])] if cell['cell_type'] == 'code' and '\nswitched = ' in text)
+    cells = [(cell['cell_type'], ''.join(cell['source'])) for cell in page['cells']]
+    begin = next(i for i, (_, text) in enumerate(cells) if text.startswith('### Each ingredient switched off'))
     names = dict(vars(networks))
-    exec(source, names)
+    for kind, text in cells[begin:]:
+        if 'switched' in names: break
+        if kind == 'code': exec(text, names)
     return names['baseline'], {name: what for name, what in names['switched'].items() if 'seed' not in what}
 
 
@@ -47,5 +51,7 @@ if __name__ == '__main__':
     p.add_argument('--keep', help='add each finished run to this file, and do not repeat those that are in it')
     a = p.parse_args()
     j = judge(a.data)
-    runs = run_all(train, [dict(data=a.data, variant=v, seed=seed, steps=a.steps) for seed in a.seeds for v in of_the_page()[1]], a.keep, a.processes)
-    save('ablation', data=a.data, steps=a.steps, seeds=a.seeds, processes=a.processes, samples=10_000, noise=round(j.noise, 3), floor=round(j.floor, 4), accuracy=j.about['accuracy'], runs=runs)
+    jobs = [dict(data=a.data, variant=v, seed=seed, steps=a.steps) for seed in a.seeds for v in of_the_page()[1]]
+    runs = run_all(train, jobs, a.keep, a.processes)
+    save('ablation', data=a.data, steps=a.steps, seeds=a.seeds, processes=a.processes, samples=10_000, noise=round(j.noise, 3),
+         floor=round(j.floor, 4), accuracy=j.about['accuracy'], runs=runs)

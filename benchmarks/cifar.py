@@ -1,10 +1,13 @@
 """Three generations of networks on CIFAR-10: the same time, the same judge.
 
-  rates   images per second of each network in GANTrainer, and in a loop written by hand for it, in alternating blocks of one run on all cores
-  runs    each network by the recipe of gan_train, for as many steps as GANTrainer's rate makes in the budget. A run counted in steps can be repeated to the
-          last bit, and several can share the machine. Judged on the way as in time_to_quality.py, and at the end with all numbers of gan_eval
+  rates   images per second of each network in GANTrainer, and in a loop written by hand for it, in alternating blocks of one run
+          on all cores
+  runs    each network by the recipe of gan_train, for as many steps as GANTrainer's rate makes in the budget. A run counted in steps
+          can be repeated to the last bit, and several can share the machine. Judged on the way as in time_to_quality.py, and at the
+          end with all numbers of gan_eval
 
-The first 80 samples of seed 0, not selected, become nbs/images/cifar_ARCH.png. The rates want an otherwise idle machine; the runs do not mind.
+The first 80 samples of seed 0, not selected, become nbs/images/cifar_ARCH.png. The rates want an otherwise idle machine; the runs
+do not mind.
 
 usage: python benchmarks/cifar.py [--minutes 10] [--seeds 0 1] [--processes 2] [--keep FILE]
 """
@@ -25,8 +28,11 @@ def trainer_for(arch, data, seed, cbs=(), classes=0, **changes):
     "What gan_train makes for this network."
     wants = recipe_of.get(arch, {})
     set_seed(seed)
-    options = dict(loss=wants.get('loss', 'non_saturating'), penalty=wants.get('penalty', 'none'), lr=wants.get('lr', recipe['lr']), d_lr=wants.get('d_lr'))
-    return GANTrainer(*builders[arch](data.shape, classes=classes), **{**options, **changes}, seed=seed, device='cpu', cbs=[EMA(recipe['ema']), LinearDecay(recipe['decay_start']), Quiet(), *cbs])
+    options = dict(loss=wants.get('loss', 'non_saturating'), penalty=wants.get('penalty', 'none'),
+                   lr=wants.get('lr', recipe['lr']), d_lr=wants.get('d_lr'))
+    G, D = builders[arch](data.shape, classes=classes)
+    return GANTrainer(G, D, **{**options, **changes}, seed=seed, device='cpu',
+                      cbs=[EMA(recipe['ema']), LinearDecay(recipe['decay_start']), Quiet(), *cbs])
 
 
 def batch_size(arch): return recipe_of.get(arch, {}).get('batch_size', recipe['batch_size'])
@@ -40,7 +46,8 @@ class ByHand:
         self.G, self.D = [net.to(memory_format=torch.channels_last) for net in builders[arch](data.shape)]
         self.mean = builders[arch](data.shape)[0].to(memory_format=torch.channels_last).requires_grad_(False)
         self.mean.load_state_dict(self.G.state_dict())
-        self.opt_g, self.opt_d = [torch.optim.Adam(net.parameters(), wants.get('lr', recipe['lr']), betas=(0., .99), fused=True) for net in (self.G, self.D)]
+        lr = wants.get('lr', recipe['lr'])
+        self.opt_g, self.opt_d = [torch.optim.Adam(net.parameters(), lr, betas=(0., .99), fused=True) for net in (self.G, self.D)]
         self.arch, self.gamma, self.batches = arch, gamma, itertools.chain.from_iterable(itertools.repeat(data))
         floats = lambda net: [v for v in [*net.parameters(), *net.buffers()] if v.is_floating_point()]
         self.kept, self.now = floats(self.mean), [v.detach() for v in floats(self.G)]
@@ -49,7 +56,8 @@ class ByHand:
         if self.arch == 'r3gan':
             real, fake = real.requires_grad_(), fake.requires_grad_()
             r, f = self.D(real), self.D(fake)
-            slopes = [torch.autograd.grad(out.sum(), x, create_graph=True)[0].square().sum((1, 2, 3)).mean() for out, x in ((r, real), (f, fake))]
+            slopes = [torch.autograd.grad(out.sum(), x, create_graph=True)[0].square().sum((1, 2, 3)).mean()
+                      for out, x in ((r, real), (f, fake))]
             return F.softplus(f - r).mean() + self.gamma/2*sum(slopes)
         r, f = self.D(real), self.D(fake)
         return F.relu(1 - r).mean() + F.relu(1 + f).mean() if self.arch == 'resnet' else F.softplus(-r).mean() + F.softplus(f).mean()
@@ -94,7 +102,8 @@ def rates(archs, rounds=15):
             seen[arch].append((row[0], row[1]))
     def summary(rows):
         r = sorted(b/a for a, b in rows)        # time by trainer over time by hand
-        return dict(trainer=round(statistics.median(a for a, _ in rows), 1), by_hand=round(statistics.median(b for _, b in rows), 1), time_ratio=round(statistics.median(r), 3),
+        return dict(trainer=round(statistics.median(a for a, _ in rows), 1), by_hand=round(statistics.median(b for _, b in rows), 1),
+                    time_ratio=round(statistics.median(r), 3),
                     quartiles=[round(r[len(r)//4], 3), round(r[3*len(r)//4], 3)])
     return {arch: summary(rows) for arch, rows in seen.items()}
 
@@ -125,7 +134,8 @@ def train(arch, seed, minutes, steps):
     except TrainingDiverged as e: return dict(diverged=str(e), rows=watch.rows)
     if seed == 0: picture(t.generator, root/'nbs'/'images'/f'cifar_{arch}.png')
     final = score(sample_from(t.generator, t.z_dim, 10_000, as_uint8=True), j.train, j.test, (j.net, j.about))
-    return dict(rows=watch.rows, final={k: v for k, v in final.items() if k not in ('real', 'classes')}, real={k: v for k, v in final['real'].items() if k != 'classes'})
+    return dict(rows=watch.rows, final={k: v for k, v in final.items() if k not in ('real', 'classes')},
+                real={k: v for k, v in final['real'].items() if k != 'classes'})
 
 
 if __name__ == '__main__':
@@ -136,7 +146,8 @@ if __name__ == '__main__':
     p.add_argument('--keep', help='add each finished run (and the rates) to this file, and do not repeat those that are in it')
     a = p.parse_args()
     archs = ['dcgan', 'resnet', 'r3gan']
-    measured = [json.loads(line)['rates'] for line in Path(a.keep).read_text().splitlines() if 'rates' in line] if a.keep and Path(a.keep).exists() else []
+    kept = Path(a.keep).read_text().splitlines() if a.keep and Path(a.keep).exists() else []
+    measured = [json.loads(line)['rates'] for line in kept if 'rates' in line]
     if not measured:
         judge()                      # the extractor is trained once, before the processes start
         measured = [rates(archs)]
@@ -144,5 +155,7 @@ if __name__ == '__main__':
         if a.keep:
             with open(a.keep, 'a') as f: f.write(json.dumps(dict(rates=measured[0])) + '\n')
     steps = {arch: round(60*a.minutes*measured[0][arch]['trainer']/batch_size(arch)) for arch in archs}
-    runs = run_all(train, [dict(arch=arch, seed=seed, minutes=a.minutes, steps=steps[arch]) for seed in a.seeds for arch in archs[::-1]], a.keep, a.processes)
-    save('cifar', minutes=a.minutes, seeds=a.seeds, processes=a.processes, samples=10_000, recipe=recipe, recipe_of=recipe_of, rates=measured[0], runs=runs)
+    jobs = [dict(arch=arch, seed=seed, minutes=a.minutes, steps=steps[arch]) for seed in a.seeds for arch in archs[::-1]]
+    runs = run_all(train, jobs, a.keep, a.processes)
+    save('cifar', minutes=a.minutes, seeds=a.seeds, processes=a.processes, samples=10_000, recipe=recipe, recipe_of=recipe_of,
+         rates=measured[0], runs=runs)

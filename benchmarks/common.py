@@ -15,8 +15,14 @@ results = root/'gan_course'/'results'
 # The settings of gan_train for images, as the benchmarks record them
 recipe = {k: getattr(recipes['dcgan'], k) for k in ('lr', 'batch_size', 'ema', 'decay_start')}
 d_rate_for = recipes['dcgan'].slow_d
-recipe_of = {name: {k: v for k, v in (('loss', r.loss), ('penalty', r.penalty), ('lr', r.lr), ('d_lr', r.d_lr), ('batch_size', r.batch_size)) if v not in (None, 'none')}
-             for name, r in recipes.items() if name in ('resnet', 'r3gan')}      # where a network wants something else
+
+
+def _wants(r):
+    settings = dict(loss=r.loss, penalty=r.penalty, lr=r.lr, d_lr=r.d_lr, batch_size=r.batch_size)
+    return {k: v for k, v in settings.items() if v not in (None, 'none')}
+
+
+recipe_of = {name: _wants(recipes[name]) for name in ('resnet', 'r3gan')}      # where a network wants something else
 
 
 def cpu_name():
@@ -27,8 +33,10 @@ def cpu_name():
 def save(name, **values):
     "Write gan_course/results/NAME.json with the command, the hardware, the versions and the date."
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    record = dict(command='python ' + ' '.join([f'benchmarks/{Path(sys.argv[0]).name}', *sys.argv[1:]]), date=datetime.date.today().isoformat(),
-                  hardware=dict(cpu=cpu_name(), instructions=torch.backends.cpu.get_cpu_capability(), threads=torch.get_num_threads(), gpu=gpu),
+    record = dict(command='python ' + ' '.join([f'benchmarks/{Path(sys.argv[0]).name}', *sys.argv[1:]]),
+                  date=datetime.date.today().isoformat(),
+                  hardware=dict(cpu=cpu_name(), instructions=torch.backends.cpu.get_cpu_capability(),
+                                threads=torch.get_num_threads(), gpu=gpu),
                   versions=dict(gan_course=gan_course.__version__, torch=torch.__version__, python=platform.python_version()), **values)
     results.mkdir(exist_ok=True)
     (results/f'{name}.json').write_text(json.dumps(record, indent=1) + '\n')
@@ -41,8 +49,8 @@ def _one(work, job, threads):
 
 
 def run_all(work, jobs, keep=None, processes=1):
-    """`work(**job)` → dict for each of `jobs` (JSON-able dicts), `processes` of them at a time, the cores shared out among them; in the order of `jobs`.
-    Finished ones are added to the file `keep` and not repeated."""
+    """`work(**job)` → dict for each of `jobs` (JSON-able dicts), `processes` of them at a time, the cores shared out among them; in the
+    order of `jobs`. Finished ones are added to the file `keep` and not repeated."""
     kept = [json.loads(line) for line in Path(keep).read_text().splitlines()] if keep and Path(keep).exists() else []
     done = {i: row for i, job in enumerate(jobs) for row in kept if job.items() <= row.items()}
     threads = max(1, torch.get_num_threads()//processes)

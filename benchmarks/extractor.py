@@ -27,5 +27,6 @@ if __name__ == '__main__':
         for seed in (0, 1):
             judge = train_classifier(train, test, seed=seed)
             r = score(samples, train, test, judge)
-            rows.append(dict(features=name, seed=seed, accuracy=judge[1]['accuracy'], **{k: r[k] for k in ('frechet_distance', 'floor', 'noise', 'percent_of_noise')}))
+            rows.append(dict(features=name, seed=seed, accuracy=judge[1]['accuracy'],
+                             **{k: r[k] for k in ('frechet_distance', 'floor', 'noise', 'percent_of_noise')}))
     save('extractor', samples=10_000, generator='dcgan, 700 steps, seed 0', rows=rows)

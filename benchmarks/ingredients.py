@@ -1,5 +1,5 @@
-"""What is each ingredient of the recipe worth, and what would another bring? Every variant trains for the same seconds on the same data and is
-judged as in time_to_quality.py; the variants take turns within each seed, in another order for each.
+"""What is each ingredient of the recipe worth, and what would another bring? Every variant trains for the same seconds on the same data
+and is judged as in time_to_quality.py; the variants take turns within each seed, in another order for each.
 
   removed      the recipe without one ingredient, with what a tutorial's loop has in its place; "all of them" is that loop
   instead      the recipe with something else: rates, batch, average, losses, penalties, networks, augmentation, precision, compilation
@@ -50,7 +50,9 @@ def lean(G):
 
 def shuffled(G):
     "Its transposed convolutions replaced by 1×1 convolutions and a pixel shuffle: a quarter of the arithmetic."
-    def swap(layer): return nn.Sequential(nn.Conv2d(layer.in_channels, 4*layer.out_channels, 1, bias=False), nn.PixelShuffle(2)) if isinstance(layer, nn.ConvTranspose2d) else layer
+    def swap(layer):
+        if not isinstance(layer, nn.ConvTranspose2d): return layer
+        return nn.Sequential(nn.Conv2d(layer.in_channels, 4*layer.out_channels, 1, bias=False), nn.PixelShuffle(2))
     G.layers = nn.Sequential(*[swap(layer) for layer in G.layers])
     return G
 
@@ -71,7 +73,8 @@ instead = {
     'rate falls from the start': dict(decay_start=0.), 'average over 500 steps': dict(ema=.998), 'batch of 256': dict(batch_size=256),
     'hinge': dict(loss='hinge'), 'least squares': dict(loss='least_squares'), 'relativistic': dict(loss='relativistic'),
     'D: spectral norm': dict(d_norm='spectral'), 'D: no norm': dict(d_norm='none', lr=2e-3),
-    'D: no norm, R1 each step': dict(d_norm='none', lr=2e-3, penalty='r1'), 'D: no norm, R1 every 16th step': dict(d_norm='none', lr=2e-3, penalty='r1', penalty_every=16),
+    'D: no norm, R1 each step': dict(d_norm='none', lr=2e-3, penalty='r1'),
+    'D: no norm, R1 every 16th step': dict(d_norm='none', lr=2e-3, penalty='r1', penalty_every=16),
     'D: twice as wide': dict(d_width=32), 'G: half as wide': dict(width=16), 'G: one convolution less': dict(change=lean),
     'G: 1×1 and shuffle for transposed': dict(change=shuffled),
     'new fakes for each step': dict(share=False), 'shifts by 2 pixels': dict(shifts=True), 'mirrored': dict(mirror=True),
@@ -84,8 +87,10 @@ class NewFakes(GANTrainer):
     def g_step(self, fake, real): return super().g_step(self.G(self.noise(len(fake))), real)
 
 
-def run(judge, seed, seconds, lr=recipe['lr'], d_lr=None, betas=(0., .99), ema=recipe['ema'], schedule=True, decay_start=recipe['decay_start'], batch_size=recipe['batch_size'],
-        loader=False, thrift=True, share=True, shifts=False, mirror=False, compiled=False, change=None, loss='non_saturating', penalty='none', gamma=None, penalty_every=1, precision='fp32', **networks):
+def run(judge, seed, seconds, lr=recipe['lr'], d_lr=None, betas=(0., .99), ema=recipe['ema'], schedule=True,
+        decay_start=recipe['decay_start'], batch_size=recipe['batch_size'], loader=False, thrift=True, share=True, shifts=False,
+        mirror=False, compiled=False, change=None, loss='non_saturating', penalty='none', gamma=None, penalty_every=1,
+        precision='fp32', **networks):
     set_seed(seed)
     name, shape = judge.train.name, judge.train.shape
     data = tutorial_loader(name, shape[-1], batch_size) if loader else image_data(name, batch_size, device='cpu', seed=seed)
@@ -93,8 +98,10 @@ def run(judge, seed, seconds, lr=recipe['lr'], d_lr=None, betas=(0., .99), ema=r
     G, D = dcgan(shape, **networks)
     if change: G = change(G)
     if shifts: D = Shifted(D)
-    cbs = [Quiet(), *([] if ema is None else [EMA(ema)]), *([LinearDecay(decay_start)] if schedule else []), *([] if thrift else [ReadsNumbers()])]
-    t = (GANTrainer if share else NewFakes)(G, D, loss=loss, penalty=penalty, gamma=gamma, penalty_every=penalty_every, lr=lr, d_lr=d_lr, betas=betas, precision=precision,
+    cbs = [Quiet(), *([] if ema is None else [EMA(ema)]), *([LinearDecay(decay_start)] if schedule else []),
+           *([] if thrift else [ReadsNumbers()])]
+    t = (GANTrainer if share else NewFakes)(G, D, loss=loss, penalty=penalty, gamma=gamma, penalty_every=penalty_every, lr=lr,
+                                            d_lr=d_lr, betas=betas, precision=precision,
                                             channels_last=thrift, seed=seed, device='cpu', cbs=cbs)
     if not thrift:
         for opt in (t.opt_g, t.opt_d):
@@ -117,7 +124,8 @@ if __name__ == '__main__':
     a = p.parse_args()
     variants, judges = {'the recipe': {}, **removed, **instead}, {name: Judge(name) for name in a.data}
     kept = [json.loads(line) for line in Path(a.keep).read_text().splitlines()] if a.keep and Path(a.keep).exists() else []
-    runs = {name: {v: [] for v in variants if not (v == 'mirrored' and name == 'mnist')} for name in a.data}       # a mirrored 3 is not a digit
+    # A mirrored 3 is not a digit
+    runs = {name: {v: [] for v in variants if not (v == 'mirrored' and name == 'mnist')} for name in a.data}
     for seed in sorted({*a.seeds, *a.seeds_instead}):
         for name in a.data:
             turn = [v for v in runs[name] if seed in (a.seeds_instead if v in instead else a.seeds)]
@@ -135,6 +143,7 @@ if __name__ == '__main__':
         return dict(median=round(statistics.median(got), 3) if got else None, lowest=min(got, default=None), highest=max(got, default=None),
                     steps=round(statistics.median(r['steps'] for r in rows)), runs=len(rows), diverged=len(rows) - len(got))
     if a.keep: sys.argv[sys.argv.index('--keep') + 1] = 'FILE'
-    save('ingredients', samples=10_000, seconds=a.seconds, seeds=a.seeds, seeds_instead=a.seeds_instead, recipe=recipe, removed=list(removed),
+    save('ingredients', samples=10_000, seconds=a.seconds, seeds=a.seeds, seeds_instead=a.seeds_instead, recipe=recipe,
+         removed=list(removed),
          sets={name: dict(noise=round(judges[name].noise, 3), floor=round(judges[name].floor, 4), accuracy=judges[name].about['accuracy'],
                           summary={v: summary(rows) for v, rows in of.items()}, runs=of) for name, of in runs.items()})

@@ -1,11 +1,12 @@
-"""What does differentiable augmentation do for few pictures? The default networks on 10 % and on 1 % of CIFAR-10 (always the same images), with and without it, with
-D as fast as G; and on all of it. At the rate of gan_train; without augmentation also with D at a tenth of G's rate.
-Runs of more than 2,000 steps take a quarter of the rate, the first seed on 10 % also all of it; they are looked at on the way.
+"""What does differentiable augmentation do for few pictures? The default networks on 10 % and on 1 % of CIFAR-10 (always the same images),
+with and without it, with D as fast as G; and on all of it. At the rate of gan_train; without augmentation also with D at a tenth of G's
+rate. Runs of more than 2,000 steps take a quarter of the rate, the first seed on 10 % also all of it; they are looked at on the way.
 
-Beside the score: D's mean logit, without augmentation, for (up to) 2,000 training images, held-out images and fakes. A D that learns its training
-set by heart tells training images from held-out ones.
+Beside the score: D's mean logit, without augmentation, for (up to) 2,000 training images, held-out images and fakes. A D that learns its
+training set by heart tells training images from held-out ones.
 
-The first 80 samples of seed 0, not selected, become nbs/images/little_NAME.png, for the longest run without augmentation and the one with it at equal rates.
+The first 80 samples of seed 0, not selected, become nbs/images/little_NAME.png, for the longest run without augmentation and the one
+with it at equal rates.
 
 usage: python benchmarks/little_data.py [--steps 1500 4500] [--seeds 0 1] [--processes 2] [--keep FILE]
 """
@@ -18,8 +19,9 @@ from gan_course.all import *
 
 policy = 'colour,translation,cutout'
 long = 2000
-variants = {'all images': dict(limit=None, augment='', d_rate=1.), '10 %': dict(limit=5000, augment='', d_rate=1.), '10 %, slow D': dict(limit=5000, augment='', d_rate=.1),
-            '10 %, augmented': dict(limit=5000, augment=policy, d_rate=1.), '1 %': dict(limit=500, augment='', d_rate=1.), '1 %, slow D': dict(limit=500, augment='', d_rate=.1),
+variants = {'all images': dict(limit=None, augment='', d_rate=1.), '10 %': dict(limit=5000, augment='', d_rate=1.),
+            '10 %, slow D': dict(limit=5000, augment='', d_rate=.1), '10 %, augmented': dict(limit=5000, augment=policy, d_rate=1.),
+            '1 %': dict(limit=500, augment='', d_rate=1.), '1 %, slow D': dict(limit=500, augment='', d_rate=.1),
             '1 %, augmented': dict(limit=500, augment=policy, d_rate=1.)}
 
 
@@ -46,12 +48,14 @@ def train(variant, seed, steps, rate, limit, augment, d_rate, picture_to=None):
     j = judge()
     data = image_data('cifar10', recipe['batch_size'], limit=limit, device='cpu', seed=seed)
     watch = Watch([steps//k for k in (32, 16, 8, 4, 2, 1)] + [3*steps//4] if steps > long else [], data)
-    t = trainer_for('dcgan', data, seed, [watch], lr=rate*recipe['lr'], d_lr=d_rate*rate*recipe['lr'], augment=DiffAugment(*augment.split(',')) if augment else None)
+    t = trainer_for('dcgan', data, seed, [watch], lr=rate*recipe['lr'], d_lr=d_rate*rate*recipe['lr'],
+                    augment=DiffAugment(*augment.split(',')) if augment else None)
     try: t.fit(data, steps=steps)
     except TrainingDiverged as e: return dict(diverged=str(e), rows=watch.rows)
     if picture_to: picture(t.generator, root/'nbs'/'images'/picture_to)
     r = score(t.sample(10_000), data, j.test, (j.net, j.about))
-    return dict(logits=logits(t, data), rows=watch.rows, **{k: r[k] for k in ('frechet_distance', 'standard_error', 'percent_of_noise', 'precision', 'recall', 'coverage', 'memorisation')})
+    keys = ('frechet_distance', 'standard_error', 'percent_of_noise', 'precision', 'recall', 'coverage', 'memorisation')
+    return dict(logits=logits(t, data), rows=watch.rows, **{k: r[k] for k in keys})
 
 
 if __name__ == '__main__':
@@ -63,8 +67,12 @@ if __name__ == '__main__':
     a = p.parse_args()
     j = judge()
     pictures = {'1 %': 'little_plain.png', '1 %, augmented': 'little_augmented.png'}
-    jobs = [dict(variant=v, seed=seed, steps=steps, rate=rate, **options, **({'picture_to': pictures[v]} if v in pictures and seed == 0 and steps == max(a.steps) else {}))
+    def to(v, seed, steps):
+        return {'picture_to': pictures[v]} if v in pictures and seed == 0 and steps == max(a.steps) else {}
+
+    jobs = [dict(variant=v, seed=seed, steps=steps, rate=rate, **options, **to(v, seed, steps))
             for steps in a.steps for rate in ((1., .25) if steps > long else (1.,)) for seed in a.seeds for v, options in variants.items()
             if steps <= long or options['d_rate'] == 1 and (rate < 1 or seed == a.seeds[0] and v == '10 %')]
     runs = run_all(train, jobs, a.keep, a.processes)
-    save('little_data', steps=a.steps, seeds=a.seeds, processes=a.processes, samples=10_000, recipe=recipe, noise=round(j.noise, 3), floor=round(j.floor, 4), accuracy=j.about['accuracy'], variants=list(variants), runs=runs)
+    save('little_data', steps=a.steps, seeds=a.seeds, processes=a.processes, samples=10_000, recipe=recipe, noise=round(j.noise, 3),
+         floor=round(j.floor, 4), accuracy=j.about['accuracy'], variants=list(variants), runs=runs)

@@ -67,8 +67,10 @@ def compare(kw, rounds, steps):
     with tempfile.TemporaryDirectory() as d: checkpoint = statistics.median(seconds(trainer.save, d) for _ in range(7))
     grid = statistics.median(seconds(lambda: trainer.sample(64)) for _ in range(7))
     ms = lambda v: round(1000*v, 2)
-    return dict(networks=kw, median_ratio=round(statistics.median(ratios), 4), quartiles=[round(ratios[len(ratios)//4], 4), round(ratios[3*len(ratios)//4], 4)],
-                ms_per_step=dict((k, ms(statistics.median(v))) for k, v in times.items()), ms_checkpoint=ms(checkpoint), ms_64_samples=ms(grid))
+    return dict(networks=kw, median_ratio=round(statistics.median(ratios), 4),
+                quartiles=[round(ratios[len(ratios)//4], 4), round(ratios[3*len(ratios)//4], 4)],
+                ms_per_step=dict((k, ms(statistics.median(v))) for k, v in times.items()),
+                ms_checkpoint=ms(checkpoint), ms_64_samples=ms(grid))
 
 
 if __name__ == '__main__':

@@ -1,7 +1,7 @@
 """How good are the defaults? `gan_train DATA` as a user runs it, then `gan_eval`, for several seeds; and a sketch to beat.
 
-The sketch is the usual small GAN: hinge loss, spectral normalisation, batch 64, Adam 2e-3, average of G, width 16, no schedule; it trains for the
-same two minutes on MNIST, in the same run. The digits are also run with equal learning rates for G and D (`--lr 0.004`).
+The sketch is the usual small GAN: hinge loss, spectral normalisation, batch 64, Adam 2e-3, average of G, width 16, no schedule; it
+trains for the same two minutes on MNIST, in the same run. The digits are also run with equal learning rates for G and D (`--lr 0.004`).
 
 The first 80 samples of the first seed, not selected, become nbs/images/DATA.png.
 
@@ -21,7 +21,8 @@ from torch.nn.utils.parametrizations import spectral_norm as sn
 def sketch(seed, minutes):
     torch.manual_seed(seed)
     G = nn.Sequential(nn.Linear(64, 64*49, bias=False), nn.Unflatten(1, (64, 7, 7)), nn.BatchNorm2d(64), nn.ReLU(),
-                      nn.ConvTranspose2d(64, 32, 4, 2, 1, bias=False), nn.BatchNorm2d(32), nn.ReLU(), nn.ConvTranspose2d(32, 1, 4, 2, 1), nn.Tanh())
+                      nn.ConvTranspose2d(64, 32, 4, 2, 1, bias=False), nn.BatchNorm2d(32), nn.ReLU(),
+                      nn.ConvTranspose2d(32, 1, 4, 2, 1), nn.Tanh())
     D = nn.Sequential(sn(nn.Conv2d(1, 16, 4, 2, 1)), nn.LeakyReLU(.2), sn(nn.Conv2d(16, 32, 4, 2, 1)), nn.LeakyReLU(.2),
                       sn(nn.Conv2d(32, 64, 3, 2, 1)), nn.LeakyReLU(.2), nn.Flatten(), sn(nn.Linear(64*16, 1)), nn.Flatten(0))
     train, test = [image_data('mnist', split=s) for s in ('train', 'test')]
@@ -35,9 +36,11 @@ def default(data, seed, folder, name, *options):
     reused = log.exists()
     if not reused:
         start = time.time()
-        subprocess.run([sys.executable, '-m', 'gan_course.train', data, '--seed', str(seed), '--out', str(out), *options], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run([sys.executable, '-m', 'gan_course.train', data, '--seed', str(seed), '--out', str(out), *options],
+                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         log.write_text(f'{time.time() - start:.1f}')
-    r = json.loads(subprocess.run([sys.executable, '-m', 'gan_course.evaluate', str(out), '--json'], check=True, capture_output=True, text=True).stdout)
+    r = json.loads(subprocess.run([sys.executable, '-m', 'gan_course.evaluate', str(out), '--json'],
+                                  check=True, capture_output=True, text=True).stdout)
     r['protocol'].pop('run')
     if name == data and seed == 0:
         G, config = load_generator(out)
@@ -54,7 +57,8 @@ if __name__ == '__main__':
     a = p.parse_args()
     with tempfile.TemporaryDirectory() as tmp:
         folder = a.keep or tmp
-        jobs = {'digits': lambda seed: default('digits', seed, folder, 'digits'), 'digits_equal_rates': lambda seed: default('digits', seed, folder, 'digits_equal_rates', '--lr', '0.004'),
+        jobs = {'digits': lambda seed: default('digits', seed, folder, 'digits'),
+                'digits_equal_rates': lambda seed: default('digits', seed, folder, 'digits_equal_rates', '--lr', '0.004'),
                 'mnist': lambda seed: default('mnist', seed, folder, 'mnist'), 'mnist_sketch': lambda seed: sketch(seed, 2.)}
         runs = {name: [] for name in jobs}
         for seed in a.seeds:
@@ -62,5 +66,6 @@ if __name__ == '__main__':
     if a.keep: sys.argv[sys.argv.index('--keep') + 1] = 'FOLDER'      # the path says nothing to others; that runs may have been reused does
     def spread(rs):
         values = [r['percent_of_noise'] for r in rs]
-        return dict(median_percent_of_noise=round(statistics.median(values), 3), lowest=round(min(values), 3), highest=round(max(values), 3), rarest_class=min(min(r['classes'].values()) for r in rs))
+        return dict(median_percent_of_noise=round(statistics.median(values), 3), lowest=round(min(values), 3),
+                    highest=round(max(values), 3), rarest_class=min(min(r['classes'].values()) for r in rs))
     save('recipe', seeds=a.seeds, summary={name: spread(rs) for name, rs in runs.items()}, runs=runs)

@@ -1,6 +1,6 @@
-"""Should the four kernels of G's pixel shuffle start equal, so that an untrained G draws no pattern of 2×2 pixels? (Aitken et al. 2017 propose it for
-upscaling.) The default networks for 600 steps with either start, scored as in cifar.py; and the pattern, before and after: how far the mean pictures at
-the four places of a 2×2 block are apart, beside the spread of all pixels.
+"""Should the four kernels of G's pixel shuffle start equal, so that an untrained G draws no pattern of 2×2 pixels? (Aitken et al. 2017
+propose it for upscaling.) The default networks for 600 steps with either start, scored as in cifar.py; and the pattern, before and
+after: how far the mean pictures at the four places of a 2×2 block are apart, beside the spread of all pixels.
 
 usage: python benchmarks/shuffle_start.py [--data cifar10 mnist] [--steps 600] [--seeds 0 1 2] [--processes 2] [--keep FILE]
 """
@@ -37,7 +37,8 @@ def train(data, start, seed, steps):
     except TrainingDiverged as e: return dict(diverged=str(e))
     samples = t.sample(10_000, seed=1)
     r = score(samples, images, j.test, (j.net, j.about))
-    return dict(pattern_before=before, pattern_after=block_pattern(samples), **{k: r[k] for k in ('frechet_distance', 'standard_error', 'percent_of_noise', 'precision', 'recall')})
+    return dict(pattern_before=before, pattern_after=block_pattern(samples),
+                **{k: r[k] for k in ('frechet_distance', 'standard_error', 'percent_of_noise', 'precision', 'recall')})
 
 
 if __name__ == '__main__':
@@ -49,5 +50,8 @@ if __name__ == '__main__':
     p.add_argument('--keep', help='add each finished run to this file, and do not repeat those that are in it')
     a = p.parse_args()
     real = {name: block_pattern(to_float(judge(name).test.images)) for name in a.data}
-    runs = run_all(train, [dict(data=name, start=start, seed=seed, steps=a.steps) for seed in a.seeds for name in a.data for start in ('random', 'equal')], a.keep, a.processes)
-    save('shuffle_start', data=a.data, steps=a.steps, seeds=a.seeds, processes=a.processes, samples=10_000, recipe=recipe, real=real, runs=runs)
+    jobs = [dict(data=name, start=start, seed=seed, steps=a.steps)
+            for seed in a.seeds for name in a.data for start in ('random', 'equal')]
+    runs = run_all(train, jobs, a.keep, a.processes)
+    save('shuffle_start', data=a.data, steps=a.steps, seeds=a.seeds, processes=a.processes, samples=10_000, recipe=recipe,
+         real=real, runs=runs)

@@ -1,8 +1,9 @@
-"""How many of 1000 modes does a GAN find? Stacked MNIST: three random digits as the red, green and blue of one picture, so each of the thousand numbers from 000
-to 999 is a mode, and our MNIST classifier reads it off, channel by channel.
+"""How many of 1000 modes does a GAN find? Stacked MNIST: three random digits as the red, green and blue of one picture, so each of the
+thousand numbers from 000 to 999 is a mode, and our MNIST classifier reads it off, channel by channel.
 
-Losses and penalties as in the table of Huang et al. 2024 (R3GAN): relativistic or not, R1 or R1 and R2; here with small DCGAN networks without normalisation in D.
-Modes are counted among 25,600 samples, KL is that of their shares from equal shares; real stacks, drawn and counted in the same way, give the floor.
+Losses and penalties as in the table of Huang et al. 2024 (R3GAN): relativistic or not, R1 or R1 and R2; here with small DCGAN networks
+without normalisation in D. Modes are counted among 25,600 samples, KL is that of their shares from equal shares; real stacks, drawn and
+counted in the same way, give the floor.
 
 usage: python benchmarks/stacked_mnist.py [--steps 2500] [--seeds 0 1] [--gamma 1] [--processes 2] [--keep FILE]
 """
@@ -20,7 +21,8 @@ SAMPLES = 25_600
 class Stacked:
     "Batches of stacks without end, drawn anew: three of 60,000 digits each."
     shape = (3, 28, 28)
-    def __init__(self, images, batch_size, seed): self.images, self.n, self.rng = images[:, 0], batch_size, torch.Generator().manual_seed(seed)
+    def __init__(self, images, batch_size, seed):
+        self.images, self.n, self.rng = images[:, 0], batch_size, torch.Generator().manual_seed(seed)
     def __iter__(self):
         while True: yield to_float(self.images[torch.randint(len(self.images), (self.n, 3), generator=self.rng)])
 
@@ -53,7 +55,8 @@ def train(loss, penalty, seed, steps, gamma):
     set_seed(seed)
     count = Count({round(steps*f) for f in (.1, .25, .5, .75, 1)})
     G, D = dcgan(Stacked.shape, d_norm='none')
-    t = GANTrainer(G, D, loss=loss, penalty=penalty, gamma=gamma, lr=2e-3, seed=seed, device='cpu', cbs=[EMA(.999), LinearDecay(.4), count, Quiet()])
+    t = GANTrainer(G, D, loss=loss, penalty=penalty, gamma=gamma, lr=2e-3, seed=seed, device='cpu',
+                   cbs=[EMA(.999), LinearDecay(.4), count, Quiet()])
     try: t.fit(Stacked(reader()[2].images, 64, seed), steps=steps)
     except TrainingDiverged as e: return dict(diverged=str(e), rows=count.rows)
     return dict(rows=count.rows, modes=count.rows[-1]['modes'], kl=count.rows[-1]['kl'])
@@ -72,5 +75,7 @@ if __name__ == '__main__':
     real = dict(zip(('modes', 'kl'), modes(to_uint8(draw))))
     print('real stacks:', real, flush=True)
     pairs = [(loss, penalty) for loss in ('non_saturating', 'relativistic') for penalty in ('r1', 'r1r2')]
-    runs = run_all(train, [dict(loss=loss, penalty=penalty, seed=seed, steps=a.steps, gamma=a.gamma) for seed in a.seeds for loss, penalty in pairs], a.keep, a.processes)
-    save('stacked_mnist', steps=a.steps, batch_size=64, seeds=a.seeds, gamma=a.gamma, samples=SAMPLES, accuracy=about['accuracy'], real=real, runs=runs)
+    jobs = [dict(loss=loss, penalty=penalty, seed=seed, steps=a.steps, gamma=a.gamma) for seed in a.seeds for loss, penalty in pairs]
+    runs = run_all(train, jobs, a.keep, a.processes)
+    save('stacked_mnist', steps=a.steps, batch_size=64, seeds=a.seeds, gamma=a.gamma, samples=SAMPLES, accuracy=about['accuracy'],
+         real=real, runs=runs)

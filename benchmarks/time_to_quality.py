@@ -1,12 +1,14 @@
 """How soon is a generator good? Our recipe against the loops of the well-known tutorials, on the same data and before the same judge.
 
-  ours          GANTrainer with the defaults of gan_train, one run for each budget (its learning rate falls to zero at the end of the budget)
-  plain         the same networks at the same resolution in a plain loop: Adam 2e-4 (0.5, 0.999), no average, no schedule, torchvision's data set
-                with transforms in a DataLoader of two workers, binary cross-entropy, one .item() per step
-  tutorial      the 32-pixel DCGAN of those tutorials (upsampling, 128 channels, dropout in D, initial weights of 0.02), in the same plain loop
+  ours          GANTrainer with the defaults of gan_train, one run for each budget (its learning rate falls to zero at the end of the
+                budget)
+  plain         the same networks at the same resolution in a plain loop: Adam 2e-4 (0.5, 0.999), no average, no schedule,
+                torchvision's data set with transforms in a DataLoader of two workers, binary cross-entropy, one .item() per step
+  tutorial      the 32-pixel DCGAN of those tutorials (upsampling, 128 channels, dropout in D, initial weights of 0.02), in the same
+                plain loop
 
-Only training is timed: the clock stands still while samples are judged. The contestants take turns within each seed. Samples of 32 pixels are brought
-to the size of the data for the judge; what that alone does to real images is recorded as `resized`.
+Only training is timed: the clock stands still while samples are judged. The contestants take turns within each seed. Samples of 32
+pixels are brought to the size of the data for the judge; what that alone does to real images is recorded as `resized`.
 
 usage: python benchmarks/time_to_quality.py [--data mnist cifar10] [--seeds 0 1 2]
 """
@@ -41,7 +43,8 @@ class Judge:
         self.floor, self.resized = self.distance(real), self.distance(self.fit(self.fit(to_float(real), 32)))
     def fit(self, images, size=None):
         size = size or self.train.shape[-1]
-        return images if images.shape[-1] == size else F.interpolate(images, size=size, mode='bilinear', antialias=True, align_corners=False).clamp(-1, 1)
+        if images.shape[-1] == size: return images
+        return F.interpolate(images, size=size, mode='bilinear', antialias=True, align_corners=False).clamp(-1, 1)
     def distance(self, images): return frechet_distance(self.net.look(to_uint8(images))[0], self.reference)
     def row(self, G, z_dim, seconds, steps):
         d = self.distance(self.fit(sample_from(G, z_dim, 10_000)))
@@ -51,17 +54,24 @@ class Judge:
 def ours(judge, seed, seconds):
     set_seed(seed)
     data = image_data(judge.train.name, recipe['batch_size'], device='cpu', seed=seed)
-    t = GANTrainer(*dcgan(data.shape), lr=recipe['lr'], seed=seed, device='cpu', cbs=[EMA(recipe['ema']), LinearDecay(recipe['decay_start']), Quiet()])
+    t = GANTrainer(*dcgan(data.shape), lr=recipe['lr'], seed=seed, device='cpu',
+                   cbs=[EMA(recipe['ema']), LinearDecay(recipe['decay_start']), Quiet()])
     t.fit(data, minutes=seconds/60)
     return judge.row(t.generator, t.z_dim, seconds, t.step)
 
 
 def tutorial_networks(channels):
     "Noise of 100 → 128×8×8 → channels×32×32, and back to one logit."
-    def up(ni, nf): return [nn.Upsample(scale_factor=2), nn.Conv2d(ni, nf, 3, padding=1), nn.BatchNorm2d(nf, eps=.8), nn.LeakyReLU(.2)]     # 0.8 lands on eps there: see the page on networks
-    def down(ni, nf, norm=True): return [nn.Conv2d(ni, nf, 3, stride=2, padding=1), nn.LeakyReLU(.2), nn.Dropout2d(.25), *([nn.BatchNorm2d(nf, eps=.8)] if norm else [])]
-    G = nn.Sequential(nn.Linear(100, 128*64), nn.Unflatten(1, (128, 8, 8)), nn.BatchNorm2d(128), *up(128, 128), *up(128, 64), nn.Conv2d(64, channels, 3, padding=1), nn.Tanh())
-    D = nn.Sequential(*down(channels, 16, False), *down(16, 32), *down(32, 64), *down(64, 128), nn.Flatten(), nn.Linear(128*4, 1), nn.Flatten(0))
+    # 0.8 lands on eps there: see the page on networks
+    def up(ni, nf):
+        return [nn.Upsample(scale_factor=2), nn.Conv2d(ni, nf, 3, padding=1), nn.BatchNorm2d(nf, eps=.8), nn.LeakyReLU(.2)]
+    def down(ni, nf, norm=True):
+        return [nn.Conv2d(ni, nf, 3, stride=2, padding=1), nn.LeakyReLU(.2), nn.Dropout2d(.25),
+                *([nn.BatchNorm2d(nf, eps=.8)] if norm else [])]
+    G = nn.Sequential(nn.Linear(100, 128*64), nn.Unflatten(1, (128, 8, 8)), nn.BatchNorm2d(128), *up(128, 128), *up(128, 64),
+                      nn.Conv2d(64, channels, 3, padding=1), nn.Tanh())
+    D = nn.Sequential(*down(channels, 16, False), *down(16, 32), *down(32, 64), *down(64, 128),
+                      nn.Flatten(), nn.Linear(128*4, 1), nn.Flatten(0))
     for m in [*G.modules(), *D.modules()]:
         if isinstance(m, nn.Conv2d): nn.init.normal_(m.weight, 0, .02)
         elif isinstance(m, nn.BatchNorm2d): nn.init.normal_(m.weight, 1, .02); nn.init.zeros_(m.bias)
@@ -110,10 +120,17 @@ if __name__ == '__main__':
             set_seed(seed)
             runs['plain'] += [dict(seed=seed, **r) for r in plain(judge, seed, PLAIN, *dcgan(judge.train.shape), 64, judge.train.shape[-1])]
             set_seed(seed)
-            runs['tutorial'] += [dict(seed=seed, **r) for r in plain(judge, seed, TUTORIAL, *tutorial_networks(judge.train.shape[0]), 100, 32)]
-            for who, rows in runs.items(): print(name, seed, who, [(r['seconds'], r['percent_of_noise']) for r in rows if r['seed'] == seed], flush=True)
+            tutorial = plain(judge, seed, TUTORIAL, *tutorial_networks(judge.train.shape[0]), 100, 32)
+            runs['tutorial'] += [dict(seed=seed, **r) for r in tutorial]
+            for who, rows in runs.items():
+                print(name, seed, who, [(r['seconds'], r['percent_of_noise']) for r in rows if r['seed'] == seed], flush=True)
         percent = lambda who, seconds: [r['percent_of_noise'] for r in runs[who] if r['seconds'] == seconds]
-        summary = {who: {str(s): dict(median=round(statistics.median(percent(who, s)), 3), lowest=round(min(percent(who, s)), 3), highest=round(max(percent(who, s)), 3)) for s in marks}
+        def at(who, s):
+            values = percent(who, s)
+            return dict(median=round(statistics.median(values), 3), lowest=round(min(values), 3), highest=round(max(values), 3))
+
+        summary = {who: {str(s): at(who, s) for s in marks}
                    for who, marks in (('ours', OURS), ('plain', PLAIN), ('tutorial', TUTORIAL))}
-        result = dict(accuracy=judge.about['accuracy'], noise=round(judge.noise, 3), floor=round(judge.floor, 4), resized=round(judge.resized, 4), summary=summary, runs=runs)
+        result = dict(accuracy=judge.about['accuracy'], noise=round(judge.noise, 3), floor=round(judge.floor, 4),
+                      resized=round(judge.resized, 4), summary=summary, runs=runs)
         save(f'time_to_quality_{name}', recipe=recipe, samples=10_000, seeds=a.seeds, sets={name: result})

@@ -17,48 +17,60 @@ def _each(x, low, high):
 def colour(
     x # N×C×H×W, in [−1, 1]
 ) -> torch.Tensor: # the same shape; may leave the range
-    "Each picture brighter or darker by up to 0.5, its colours between grey and twice as strong, its contrast halved to 1.5-fold. Zhao et al. 2020."
-    x = x + _each(x, -.5, .5)
+    "Change brightness, saturation and contrast of each picture. Zhao et al. 2020."
+    x = x + _each(x, -.5, .5)                      # brighter or darker by up to 0.5
     grey = x.mean(1, keepdim=True)
-    x = grey + (x - grey)*_each(x, 0, 2)
+    x = grey + (x - grey)*_each(x, 0, 2)    # between grey and twice the colour
     mean = x.mean((1, 2, 3), keepdim=True)
-    return mean + (x - mean)*_each(x, .5, 1.5)
+    return mean + (x - mean)*_each(x, .5, 1.5)     # contrast halved to 1.5-fold
 
 def _shifts(n, side, by, device):
-    "n matrices, N×1×side×side: each moves a column of `side` pixels by a whole number of its own, from −by to by; zeros come in."
+    "n matrices N×1×side×side; each moves a column by a whole number from −by to by."
     i = torch.arange(side, device=device)
     moved = torch.randint(-by, by + 1, (n, 1, 1), device=device)
-    return (i[:, None] - i == moved).float()[:, None]            # a one where row i takes pixel i − moved
+    # A one where row i takes pixel i − moved; zeros come in
+    return (i[:, None] - i == moved).float()[:, None]
 
 def translation(
     x # N×C×H×W
-) -> torch.Tensor: # the same shape
-    "Each picture moved by up to an eighth of its side in both directions; zeros (middle grey) come in. Zhao et al. 2020."
+) -> torch.Tensor: # the same shape; zeros (middle grey) come in
+    "Move each picture by up to an eighth of its sides. Zhao et al. 2020."
     n, _, h, w = x.shape
     return _shifts(n, h, h//8, x.device)@x@_shifts(n, w, w//8, x.device).mT
 
 def cutout(
     x # N×C×H×W
 ) -> torch.Tensor: # the same shape
-    "Each picture with a square of half its side set to zero (middle grey); its centre lies anywhere. Zhao et al. 2020."
-    def outside(side):                                           # N×side
-        i, centre = torch.arange(side, device=x.device), torch.randint(0, side + 1, (len(x), 1), device=x.device)
+    "Set a square of half of each picture's side to zero (middle grey). Zhao et al. 2020."
+    def outside(side):                             # N×side; the centre lies anywhere
+        i = torch.arange(side, device=x.device)
+        centre = torch.randint(0, side + 1, (len(x), 1), device=x.device)
         return (i < centre - side//4) | (i >= centre + side//4)
-    return x*(outside(x.shape[2])[:, None, :, None] | outside(x.shape[3])[:, None, None, :])
+    rows, columns = outside(x.shape[2]), outside(x.shape[3])
+    return x*(rows[:, None, :, None] | columns[:, None, None, :])
 
 policies = {'colour': colour, 'translation': translation, 'cutout': cutout}
 
 # %% ../nbs/2_practice/08_cifar.ipynb #1ac27754
 class DiffAugment:
-    "Augmentation that a gradient passes through, for whatever D sees: `GANTrainer(…, augment=DiffAugment('colour', 'translation'))`. Zhao et al. 2020."
+    "Augmentation that a gradient passes through, for what D sees. Zhao et al. 2020."
     def __init__(self,
-        *names # of `policies`, applied in their order there (default: all); `UserError` for one that is not there
+        *names,            # of `policies`, applied in their order there (default: all)
+        strength:float=1.  # share of the pictures that each policy changes, 0 to 1
     ):
         for name in names: pick(name, policies, 'augmentation')
         self.names = [name for name in policies if name in names or not names]
+        self.strength = check_number(strength, 'strength of an augmentation', 0, 1)
     def __call__(self,
         x # N×C×H×W, in [−1, 1]
     ) -> torch.Tensor: # the same shape, each picture with dice of its own
-        for name in self.names: x = policies[name](x)
+        for name in self.names:
+            changed = policies[name](x)
+            # At full strength no more dice are thrown than the policies throw
+            if self.strength < 1:
+                changed = torch.where(_each(x, 0, 1) < self.strength, changed, x)
+            x = changed
         return x
-    def __repr__(self): return f"DiffAugment({', '.join(map(repr, self.names))})"
+    def __repr__(self):
+        names = ', '.join(map(repr, self.names))
+        return f'DiffAugment({names}, strength={self.strength:g})'

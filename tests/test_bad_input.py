@@ -32,8 +32,10 @@ def fails(result, *parts):
     (['digits', 'mnist'], ['unrecognized']),
     (['--steps', '5', '--minutes', '1'], ['not both']),
     *[([flag, value], [flag, 'must be']) for flag, values in {
-        '--steps': ['0', '-3', 'nan', '1e30', '2.5', 'many'], '--minutes': ['0', '-1', 'nan', 'inf'], '--batch_size': ['0', '-64', 'nan', '1e9', '3.5'],
-        '--lr': ['0', '-0.1', 'nan', '1e9', 'fast'], '--gamma': ['-1', 'nan', '1e30'], '--seed': ['-1', '1e12', 'x'], '--limit': ['0', '-5', 'nan'], '--size': ['0', '-28', 'nan', '1e9']}.items() for value in values],
+        '--steps': ['0', '-3', 'nan', '1e30', '2.5', 'many'], '--minutes': ['0', '-1', 'nan', 'inf'],
+        '--batch_size': ['0', '-64', 'nan', '1e9', '3.5'], '--lr': ['0', '-0.1', 'nan', '1e9', 'fast'],
+        '--gamma': ['-1', 'nan', '1e30'], '--seed': ['-1', '1e12', 'x'], '--limit': ['0', '-5', 'nan'],
+        '--size': ['0', '-28', 'nan', '1e9']}.items() for value in values],
     (['--batch_size', '5000'], ['1437 images', '--batch_size 1437']),
     (['--limit', '10', '--batch_size', '64'], ['10 images', '--batch_size']),
     (['--augment', 'color'], ['translation', 'cutout', "Did you mean 'colour'"]),
@@ -156,7 +158,9 @@ def test_damaged_weights(call, run, name, how):
     whole = (run/name).read_bytes()
     from gan_course.core import save_tensors
     if how == 'other': save_tensors(run/name, {'w': torch.zeros(3)}, step=1, seconds=0, groups={}, data=None)
-    else: (run/name).write_bytes({'truncated': whole[:len(whole)//2], 'flipped': whole[:-7] + bytes([whole[-7] ^ 16]) + whole[-6:], 'empty': b'', 'text': b'hello'}[how])
+    else:
+        flipped = whole[:-7] + bytes([whole[-7] ^ 16]) + whole[-6:]
+        (run/name).write_bytes({'truncated': whole[:len(whole)//2], 'flipped': flipped, 'empty': b'', 'text': b'hello'}[how])
     damaged = files(run)
     command = ('sample', run) if name.startswith('gen') else ('train', '--out', run, '--resume', '--steps', 9)
     fails(call(*command), run.joinpath(name).name)
@@ -170,19 +174,24 @@ class Bomb:
 @pytest.mark.parametrize('name', ['generator.safetensors', 'state/checkpoint.safetensors'])
 def test_pickle_is_not_run(call, run, tmp_path, name):
     torch.save(Bomb(), run/name)
-    fails(call(*(('sample', run) if name.startswith('gen') else ('train', '--out', run, '--resume', '--steps', 9))), 'pickles are never loaded')
+    how = ('sample', run) if name.startswith('gen') else ('train', '--out', run, '--resume', '--steps', 9)
+    fails(call(*how), 'pickles are never loaded')
     assert not (tmp_path/'it_ran').exists()
     (tmp_path/'same.pt').write_bytes((run/name).read_bytes())
     torch.load(tmp_path/'same.pt', weights_only=False)      # the trap is real: this is what would have happened
     assert (tmp_path/'it_ran').exists()
 
 
-@pytest.mark.parametrize('text', ['{"networks": ', '[]', '{}', '{"networks": {"arch": "os.system", "shape": [1, 28, 28]}, "z_dim": 64, "trainer": {}}',
-                                  '{"networks": {"arch": "dcgan"}, "z_dim": 64, "trainer": {}}', '{"networks": null, "z_dim": 64, "trainer": {}}',
+@pytest.mark.parametrize('text', ['{"networks": ', '[]', '{}',
+                                  '{"networks": {"arch": "os.system", "shape": [1, 28, 28]}, "z_dim": 64, "trainer": {}}',
+                                  '{"networks": {"arch": "dcgan"}, "z_dim": 64, "trainer": {}}',
+                                  '{"networks": null, "z_dim": 64, "trainer": {}}',
                                   '{"format": 1, "networks": {"arch": "dcgan", "shape": [1, 28]}, "z_dim": 64, "trainer": {}}',
                                   '{"format": 1, "networks": {"arch": "dcgan", "shape": [1, 28, 28]}, "z_dim": "many", "trainer": {}}',
                                   '{"format": 7, "networks": {"arch": "dcgan", "shape": [1, 28, 28]}, "z_dim": 64, "trainer": {}}',
-                                  '{"format": 1, "networks": {"arch": "dcgan", "shape": [1, 28, 28], "width": 16}, "z_dim": 64, "trainer": {}}', '{"networks": 3, "z_dim": 64, "trainer": {}}',
+                                  '{"format": 1, "networks": {"arch": "dcgan", "shape": [1, 28, 28], "width": 16}, "z_dim": 64, '
+                                  '"trainer": {}}',
+                                  '{"networks": 3, "z_dim": 64, "trainer": {}}',
                                   '{"networks": {"arch": "dcgan", "shape": [1, 28, 28], "width": "wide"}, "z_dim": 64, "trainer": {}}'])
 def test_damaged_config(call, run, text):
     (run/'config.json').write_text(text)
@@ -217,9 +226,11 @@ def test_eval_of_another_shape(call, run, tmp_path):
 
 
 def test_no_network_and_no_data(tmp_path):
-    env = {**os.environ, 'GAN_COURSE_DATA': str(tmp_path/'none'), 'HOME': str(tmp_path), 'https_proxy': 'http://127.0.0.1:9', 'http_proxy': 'http://127.0.0.1:9'}
+    nowhere = 'http://127.0.0.1:9'
+    env = {**os.environ, 'GAN_COURSE_DATA': str(tmp_path/'none'), 'HOME': str(tmp_path), 'https_proxy': nowhere, 'http_proxy': nowhere}
     for name in ('mnist', 'fashion_mnist', 'cifar10'):
-        r = subprocess.run([sys.executable, '-m', 'gan_course.train', name, '--steps', '2'], capture_output=True, text=True, cwd=tmp_path, env=env)
+        r = subprocess.run([sys.executable, '-m', 'gan_course.train', name, '--steps', '2'],
+                           capture_output=True, text=True, cwd=tmp_path, env=env)
         lines = [l for l in r.stderr.splitlines() if l.startswith('gan_train')]
         assert r.returncode == 1 and len(lines) == 1 and 'Traceback' not in r.stderr, r.stderr
         assert str(tmp_path/'none') in lines[0] and 'the download' in lines[0] and 'digits' in lines[0]
@@ -238,7 +249,8 @@ def test_diverging_run_keeps_the_last_good_checkpoint(call, run):
     class Overflow(Callback):
         def after_step(self, t): next(t.G.parameters()).data.fill_(float('inf'))
     t = GANTrainer.load(run, cbs=[EMA(.9), Overflow(), Checkpoint(run, seconds=0.)], device='cpu')
-    with pytest.raises(TrainingDiverged, match='weights'): t.fit([torch.zeros(8, 1, 28, 28)], steps=2)              # finite losses, broken weights
+    # Finite losses, broken weights
+    with pytest.raises(TrainingDiverged, match='weights'): t.fit([torch.zeros(8, 1, 28, 28)], steps=2)
     assert files(run) == before
 
 

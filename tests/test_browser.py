@@ -5,19 +5,22 @@ from pathlib import Path
 import pytest
 
 root = Path(__file__).resolve().parent.parent
-browser = next((b for b in map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome')) if b), None)
+names = ('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome')
+browser = next((b for b in map(shutil.which, names) if b), None)
 
 # What a reader does: drag the slider to the first frame, then press the button; what is drawn is written into the page
 SCRIPT = '''
 const figures = [...document.querySelectorAll("div[role=group]")].map(f => {
-  const slider = f.querySelector("input"), look = () => [...f.querySelectorAll("[id]")].map(e => e.getAttribute("d") || e.getAttribute("href")).join("|");
+  const slider = f.querySelector("input");
+  const look = () => [...f.querySelectorAll("[id]")].map(e => e.getAttribute("d") || e.getAttribute("href")).join("|");
   const last = look();
   slider.value = 0; slider.dispatchEvent(new Event("input"));
   const first = look(), name = f.querySelector("output").textContent;
   slider.value = slider.max; slider.dispatchEvent(new Event("input"));
   const again = look();
   f.querySelector("button").click();
-  return {frames: +slider.max + 1, moved: first != last, back: again == last, name: name, label: f.getAttribute("aria-label"), playing: f.querySelector("button").textContent, f: f};
+  return {frames: +slider.max + 1, moved: first != last, back: again == last, name: name,
+          label: f.getAttribute("aria-label"), playing: f.querySelector("button").textContent, f: f};
 });
 setTimeout(() => {
   for (const o of figures) { o.played = +o.f.querySelector("input").value; delete o.f; }
@@ -43,8 +46,10 @@ def test_figures_play(page, tmp_path):
     assert stored
     html = tmp_path/'page.html'
     html.write_text('<!doctype html><meta charset="utf-8"><body>' + ''.join(stored) + f'<script>{SCRIPT}</script>', encoding='utf-8')
-    out = subprocess.run([browser, '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
-                          '--disable-sync', f'--user-data-dir={tmp_path/"profile"}', '--virtual-time-budget=4000', '--dump-dom', html.as_uri()], capture_output=True, text=True, timeout=120)
+    out = subprocess.run([browser, '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+                          '--disable-background-networking', '--disable-component-update', '--disable-sync',
+                          f'--user-data-dir={tmp_path/"profile"}', '--virtual-time-budget=4000', '--dump-dom', html.as_uri()],
+                         capture_output=True, text=True, timeout=120)
     report = re.search(r'<pre id="report">(.*?)</pre>', out.stdout, re.S)
     assert report, out.stderr[-2000:]
     figures = json.loads(report[1])

@@ -28,7 +28,9 @@ def dist(tmp_path_factory):
 def test_archives_hold_what_they_should(dist):
     wheel, sdist = next(dist.glob('*.whl')), next(dist.glob('*.tar.gz'))
     names = zipfile.ZipFile(wheel).namelist()
-    for module in ('core', 'objectives', 'training', 'data', 'networks', 'evaluation', 'commands', 'train', 'sample', 'evaluate', 'all', '_modidx'): assert f'gan_course/{module}.py' in names
+    for module in ('core', 'objectives', 'training', 'data', 'networks', 'evaluation', 'commands', 'train', 'sample', 'evaluate', 'all',
+                   '_modidx'):
+        assert f'gan_course/{module}.py' in names
     assert any(n.startswith('gan_course/results/') and n.endswith('.json') for n in names)
     assert not any(n.startswith(('tests', 'nbs', 'benchmarks')) for n in names)
     inside = tarfile.open(sdist).getnames()
@@ -45,7 +47,8 @@ def test_wheel_in_a_clean_environment_with_fastcore_2(dist, tmp_path):
     own = Path(sh(python, '-c', 'import site; print(site.getsitepackages()[0])').strip())
     (own/'borrowed.pth').write_text(here + '\n')
     clean = {k: v for k, v in os.environ.items() if not k.startswith(('PYTHON', 'VIRTUAL_ENV'))}
-    where = sh(python, '-c', 'import fastcore, gan_course; print(fastcore.__version__, gan_course.__file__)', cwd=tmp_path, env=clean).split()
+    say = 'import fastcore, gan_course; print(fastcore.__version__, gan_course.__file__)'
+    where = sh(python, '-c', say, cwd=tmp_path, env=clean).split()
     assert where[0].startswith('2.') and str(env) in where[1], where
     bin = env/'bin'
     sh(bin/'gan_train', 'digits', '--steps', '30', '--device', 'cpu', cwd=tmp_path, env=clean)
@@ -57,7 +60,8 @@ def test_wheel_in_a_clean_environment_with_fastcore_2(dist, tmp_path):
         text = sh(bin/name, '--help', cwd=tmp_path, env=clean)
         assert text == sh(python, '-m', f'gan_course.{module}', '--help', cwd=tmp_path, env=clean)
     r = subprocess.run([bin/'gan_train', 'digitz'], capture_output=True, text=True, cwd=tmp_path, env=clean)
-    assert (r.returncode, r.stderr) == (1, "gan_train: unknown data set 'digitz'; known: digits, mnist, fashion_mnist, cifar10. Did you mean 'digits'?\n")
+    expected = "gan_train: unknown data set 'digitz'; known: digits, mnist, fashion_mnist, cifar10. Did you mean 'digits'?\n"
+    assert (r.returncode, r.stderr) == (1, expected)
 
 
 def test_every_dependency_is_declared():

@@ -9,7 +9,8 @@ from gan_course.runs import load_generator
 import gan_course.networks
 
 # Checkpoints every few hundredths of a second, so that a kill often falls into the middle of writing one
-slow = 'import gan_course.train as t, gan_course.callbacks as c, sys; t.Checkpoint = lambda out, **kw: c.Checkpoint(out, seconds=.02, **kw); sys.exit(t.main(sys.argv[1:]))'
+slow = ('import gan_course.train as t, gan_course.callbacks as c, sys; '
+        't.Checkpoint = lambda out, **kw: c.Checkpoint(out, seconds=.02, **kw); sys.exit(t.main(sys.argv[1:]))')
 
 
 def start(*argv): return subprocess.Popen([sys.executable, '-c', slow, *argv], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)

@@ -30,5 +30,6 @@ def readme():
 
 if __name__ == '__main__':
     path = root/'README.md'
-    if '--check' in sys.argv: sys.exit(0 if path.read_text(encoding='utf-8') == readme() else 'README.md is out of date: run python tools/readme.py')
+    if '--check' in sys.argv:
+        sys.exit(0 if path.read_text(encoding='utf-8') == readme() else 'README.md is out of date: run python tools/readme.py')
     path.write_text(readme(), encoding='utf-8')

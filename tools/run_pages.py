@@ -15,8 +15,10 @@ root = Path(__file__).resolve().parent.parent
 def keep(output):
     "Progress bars, as widgets or as text, the warnings that belong to them, and a profiler's log say nothing to a reader."
     if 'application/vnd.jupyter.widget-view+json' in output.get('data', {}): return False
-    if output.output_type == 'stream' and re.match(r'(USDT|ERROR|INFO|WARNING):\d{4}-', output.text): return False      # what torch's profiler says on its own behalf
-    if output.output_type == 'stream' and output.name == 'stderr': return not re.search(r'\d+%\||it/s|s/it|IProgress|\|\s*\d+/\d+', output.text)
+    # What torch's profiler says on its own behalf
+    if output.output_type == 'stream' and re.match(r'(USDT|ERROR|INFO|WARNING):\d{4}-', output.text): return False
+    if output.output_type == 'stream' and output.name == 'stderr':
+        return not re.search(r'\d+%\||it/s|s/it|IProgress|\|\s*\d+/\d+', output.text)
     return True
 
 
@@ -42,5 +44,6 @@ def run(path):
 
 
 if __name__ == '__main__':
-    pages = [Path(p).resolve() for p in sys.argv[1:]] or sorted(p for p in (root/'nbs').rglob('*.ipynb') if '.ipynb_checkpoints' not in p.parts)
+    every = sorted(p for p in (root/'nbs').rglob('*.ipynb') if '.ipynb_checkpoints' not in p.parts)
+    pages = [Path(p).resolve() for p in sys.argv[1:]] or every
     for page in pages: run(page)
