@@ -31,10 +31,11 @@ class Callback:
 # %% ../nbs/api/callbacks.ipynb #0fac4f44
 def _statistics(net):
     "Running means and variances of batch normalisation: buffers that are averaged like weights."
-    return [b for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) for b in (m.running_mean, m.running_var) if b is not None]
+    return [b for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)
+            for b in (m.running_mean, m.running_var) if b is not None]
 
 def _settle_spectral_norm(net, rounds=15):
-    "Let the singular vectors of spectral normalisation fit the weights; each look at a weight in training mode is a round of its power iteration."
+    "Fit the singular vectors of spectral normalisation to the weights; each look at one in training mode is a round of power iteration."
     for m in net.modules():
         if not parametrize.is_parametrized(m): continue
         for name, chain in m.parametrizations.items():
@@ -89,7 +90,8 @@ def _set_ema(t, value):
         if isinstance(cb, EMA): cb.decay_now = value
 
 def _set_augment(t, value):
-    if not hasattr(t.augment, 'strength'): raise UserError('a schedule for augment needs an augmentation with a strength, such as DiffAugment')
+    if not hasattr(t.augment, 'strength'):
+        raise UserError('a schedule for augment needs an augmentation with a strength, such as DiffAugment')
     t.augment.strength = value
 
 scheduled = {'lr': _set_rate, 'beta2': _set_beta2, 'gamma': _set_gamma, 'ema': _set_ema, 'augment': _set_augment}
@@ -97,7 +99,7 @@ scheduled = {'lr': _set_rate, 'beta2': _set_beta2, 'gamma': _set_gamma, 'ema': _
 class Schedule(Callback):
     "Let one number change over the run: from `first` to `last` between two fractions of it."
     def __init__(self,
-        what:str,            # 'lr': a factor of both rates; 'gamma', 'ema' (β), 'beta2' (of Adam), 'augment' (strength, 0 to 1): the number itself
+        what:str,            # 'lr': a factor of both rates; 'gamma', 'ema' (β), 'beta2', 'augment' (strength, 0 to 1): the number itself
         first:float, last:float,
         begin:float=0., until:float=1., # fractions of the run, 0 to 1
         shape:str='cosine'   # or 'linear'
@@ -133,7 +135,7 @@ def r3gan_schedules(
 
 # %% ../nbs/api/callbacks.ipynb #a099f658
 class History(Callback):
-    "One row per `every` steps in `rows`: step, seconds, and means of losses, logits and penalty since the last row; then what callbacks put into `t.extra`."
+    "In `rows`, one per `every` steps: step, seconds, means of losses, logits and penalty since the last, and the callbacks' `t.extra`."
     keys = ['d_loss', 'g_loss', 'd_real', 'd_fake', 'penalty']
     def __init__(self, every:int=50): # steps per row
         self.every, self.rows, self.seen = check_number(every, 'every', 1, 1e9, whole=True), [], []
@@ -162,7 +164,8 @@ class History(Callback):
         read = lambda v: None if v in ('', None) else float(v)
         try:
             with open(path, newline='', encoding='utf-8') as f:
-                self.rows = [{k: int(v) if k == 'step' else read(v) for k, v in row.items()} for row in csv.DictReader(f) if int(row['step']) <= step]
+                self.rows = [{k: int(v) if k == 'step' else read(v) for k, v in row.items()}
+                             for row in csv.DictReader(f) if int(row['step']) <= step]
         except (ValueError, KeyError, TypeError) as e:
             raise UserError(f'{path} is damaged ({e}): repair it, or remove it to resume without the old rows') from e
 
@@ -216,13 +219,14 @@ class NaNGuard(Callback):
         try: cause = nan_in(t.data) if t.data is not None else None
         except Exception: cause = None          # a source that can be read only once; the answer is the same, with less in it
         cause = cause or 'Lower the learning rate, or hold D in check with a penalty (r1).'
-        raise TrainingDiverged(f'{" and ".join(bad)} became NaN or infinite within the {self.every} steps before step {t.step}. {cause}{last_good(t)}')
+        raise TrainingDiverged(f'{" and ".join(bad)} became NaN or infinite within the {self.every} steps before step {t.step}. '
+                               f'{cause}{last_good(t)}')
     def after_step(self, t):
         if t.step % self.every == 0: self.check(t)
 
 # %% ../nbs/api/callbacks.ipynb #48155399
 class Preview(Callback):
-    "Calls `draw(t)` about `count` times, spread over the run, first after `soon` seconds at the latest; or every `every` steps. For what can be seen or heard of a run."
+    "Calls `draw(t)` about `count` times over the run, first within `soon` seconds; or every `every` steps. For what is seen or heard."
     def __init__(self,
         every:int=None, # steps between two previews (default: spread over the run)
         count:int=8,    # how many, spread over the run
@@ -246,7 +250,7 @@ class Preview(Callback):
         self.draw(t)
 
 class SampleGrid(Preview):
-    "Draw `n` samples from noise that stays the same: kept in `grids` (step, H×W or H×W×C uint8), written to the run folder if there is one; at the end a film of them."
+    "Draw `n` samples from fixed noise: kept in `grids` (step, H×W or H×W×C uint8), written to the run folder if any; at the end a film."
     def __init__(self, every:int=None,         # steps between pictures (default: about eight, spread over the run)
                  n:int=64, ncol:int=8, keep:int=100, # images, per row; how many pictures to keep in memory
                  names:list=None,              # of the classes, to stand above the columns of a conditional generator
@@ -259,7 +263,9 @@ class SampleGrid(Preview):
         return with_names(grid, self.names) if self.names and len(self.names) == t.classes else grid
     def sample(self, t, n):
         samples = t.sample(n, seed=0)
-        if samples.dim() != 4 or samples.shape[1] > 4: raise UserError(f'SampleGrid draws images N×C×H×W of 1 to 4 channels, and these samples are {spelt(samples)}: leave it out, or write a Preview')
+        if samples.dim() != 4 or samples.shape[1] > 4:
+            raise UserError('SampleGrid draws images N×C×H×W of 1 to 4 channels, '
+                            f'and these samples are {spelt(samples)}: leave it out, or write a Preview')
         return samples
     def draw(self, t):
         grid = self.picture(t)
@@ -289,7 +295,8 @@ class Progress(Callback):
         done = (t.step if t.last_step is not None else int(t.seconds)) - self.start
         self.bar.update(max(0, min(done, self.bar.total) - self.shown)); self.shown = max(self.shown, done)
         words = [f'step {t.step}']
-        if t.last_step is None and t.seconds > self.first[1]: words.append(f'{(t.step - self.first[0])/(t.seconds - self.first[1]):.3g} steps/s')
+        if t.last_step is None and t.seconds > self.first[1]:
+            words.append(f'{(t.step - self.first[0])/(t.seconds - self.first[1]):.3g} steps/s')
         row = t.history[-1] if t.history else None
         if row: words += [f"D {row['d_loss']:.3f}", f"G {row['g_loss']:.3f}"]
         self.bar.set_postfix_str(', '.join(words), refresh=False)
@@ -298,7 +305,7 @@ class Progress(Callback):
 
 # %% ../nbs/api/callbacks.ipynb #1331b495
 class Checkpoint(Callback):
-    "Save the whole trainer to the run folder every `seconds`, and at the end; never one whose losses are not finite. The folder is locked meanwhile."
+    "Save the whole trainer to the run folder, locked meanwhile, every `seconds` and at the end; never one whose losses are not finite."
     def __init__(self, run,          # the run folder
                  seconds:float=60.,  # between two checkpoints
                  locked:bool=False): # does the caller hold the lock of the folder?
@@ -310,7 +317,8 @@ class Checkpoint(Callback):
         there = (self.run/'state'/'checkpoint.safetensors').exists()
         if there and (t.home is None or t.home.resolve() != self.run.resolve()):
             self.free()
-            raise UserError(f'{self.run} holds another run: go on with it by GANTrainer.load({str(self.run)!r}), or give Checkpoint another folder')
+            raise UserError(f'{self.run} holds another run: go on with it by GANTrainer.load({str(self.run)!r}), '
+                            'or give Checkpoint another folder')
     def after_step(self, t):
         if time.perf_counter() >= self.due: self.save(t)
     def after_fit(self, t):
@@ -325,6 +333,7 @@ class Checkpoint(Callback):
     def save(self, t):
         NaNGuard().check(t)
         nets = [t.G, t.D, t.generator]      # the losses were taken before the last update
-        if not all(torch.isfinite(p).all() for net in nets for p in net.parameters()): raise TrainingDiverged(f'weights became NaN or infinite by step {t.step}.{last_good(t)}')
+        if not all(torch.isfinite(p).all() for net in nets for p in net.parameters()):
+            raise TrainingDiverged(f'weights became NaN or infinite by step {t.step}.{last_good(t)}')
         t.save(self.run)
         self.due = time.perf_counter() + self.seconds   # counted from now: a slow disk must not mean saving all the time

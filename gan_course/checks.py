@@ -20,7 +20,8 @@ def spelt(
     x # tensor or array
 ) -> str:
     "Shape and type for a message, as in 64×1×28×28 float32."
-    return '×'.join(map(str, x.shape)) + ' ' + str(x.dtype).removeprefix('torch.') if hasattr(x, 'shape') and hasattr(x, 'dtype') else f'a {type(x).__name__}'
+    has_both = hasattr(x, 'shape') and hasattr(x, 'dtype')
+    return '×'.join(map(str, x.shape)) + ' ' + str(x.dtype).removeprefix('torch.') if has_both else f'a {type(x).__name__}'
 
 # %% ../nbs/api/checks.ipynb #30247ab6
 def unpack(
@@ -52,9 +53,11 @@ def check_source(
 ):
     "`UserError` if `data` is one tensor or single samples instead of batches."
     if isinstance(data, (torch.Tensor, np.ndarray)):
-        raise UserError(f'the data is one tensor, {spelt(data)}, where batches are wanted: give data.split(64), or DataLoader(TensorDataset(data), 64, shuffle=True)')
+        raise UserError(f'the data is one tensor, {spelt(data)}, where batches are wanted: '
+                        'give data.split(64), or DataLoader(TensorDataset(data), 64, shuffle=True)')
     if isinstance(data, torch.utils.data.Dataset) and not isinstance(data, torch.utils.data.IterableDataset):
-        raise UserError(f'the data is a {type(data).__name__}, which gives single samples, where batches are wanted: wrap it, as in DataLoader(data, batch_size=64, shuffle=True)')
+        raise UserError(f'the data is a {type(data).__name__}, which gives single samples, where batches are wanted: '
+                        'wrap it, as in DataLoader(data, batch_size=64, shuffle=True)')
     if isinstance(data, (str, bytes)) or not hasattr(data, '__iter__'):
         raise UserError(f'the data is {spelt(data)}, where something is wanted that can be iterated and gives batches')
 
@@ -83,7 +86,9 @@ def as_labels(
     "Labels as the networks want them; `UserError` for others."
     if labels is None: raise UserError('a conditional G needs data with labels: batches of (real, label)')
     given = spelt(labels)
-    if labels.dim() == 2 and labels.shape[1] == classes > 1 and ((labels == 0) | (labels == 1)).all() and (labels.sum(1) == 1).all(): labels = labels.argmax(1)
+    one_hot = (labels.dim() == 2 and labels.shape[1] == classes > 1
+               and ((labels == 0) | (labels == 1)).all() and (labels.sum(1) == 1).all())
+    if one_hot: labels = labels.argmax(1)
     if labels.dim() == 2 and labels.shape[1] == 1: labels = labels[:, 0]
     if labels.shape != (n,): raise UserError(f'labels are {given} for {n} samples: wanted are {n} whole numbers')
     if labels.is_floating_point() and not (labels == labels.round()).all(): raise UserError(f'labels are {given} and not whole numbers')
@@ -113,7 +118,8 @@ def check_fake(
 ):
     "`UserError` unless G makes what the data has."
     if fake.shape != real.shape:
-        raise UserError(f'G makes {spelt(fake)} for a batch {spelt(real)}: each sample must have the shape of the data, {tuple(real.shape[1:])}, not {tuple(fake.shape[1:])}')
+        raise UserError(f'G makes {spelt(fake)} for a batch {spelt(real)}: '
+                        f'each sample must have the shape of the data, {tuple(real.shape[1:])}, not {tuple(fake.shape[1:])}')
 
 def check_logits(
     logits, # what D says of a batch
@@ -135,9 +141,13 @@ def suspicious(
     bounded = isinstance(_last(G), (nn.Tanh, nn.Sigmoid))
     if bounded and real.dim() > 2:
         floor = -1. if isinstance(_last(G), nn.Tanh) else 0.
-        if high > 1.5 or low < floor - .5: notes.append(f'the data runs from {low:.3g} to {high:.3g}, but G ends in {type(_last(G)).__name__} and cannot leave {floor:g} to 1: scale the data to that range')
-        elif floor < 0 <= low and high <= 1.01: notes.append('the data runs from 0 to 1, but G ends in Tanh and makes −1 to 1: scale the data, 2*x - 1')
-    if isinstance(_last(D), nn.Sigmoid): notes.append('D ends in a sigmoid, and the losses take logits, to which they apply one themselves: leave it out')
+        if high > 1.5 or low < floor - .5:
+            notes.append(f'the data runs from {low:.3g} to {high:.3g}, but G ends in {type(_last(G)).__name__} '
+                         f'and cannot leave {floor:g} to 1: scale the data to that range')
+        elif floor < 0 <= low and high <= 1.01:
+            notes.append('the data runs from 0 to 1, but G ends in Tanh and makes −1 to 1: scale the data, 2*x - 1')
+    if isinstance(_last(D), nn.Sigmoid):
+        notes.append('D ends in a sigmoid, and the losses take logits, to which they apply one themselves: leave it out')
     return notes
 
 def first_look(

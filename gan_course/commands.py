@@ -18,7 +18,8 @@ from .recipes import *
 class Parser(argparse.ArgumentParser):
     "An `ArgumentParser` whose errors are one line, and whose options may be spelt with _ or -."
     def __init__(self, prog:str, description:str, **kwargs):
-        super().__init__(prog=prog, description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **kwargs)
+        super().__init__(prog=prog, description=description, formatter_class=argparse.RawDescriptionHelpFormatter,
+                         allow_abbrev=False, **kwargs)
         self.add_argument('--version', action='version', version=f'{prog} of gan_course {gan_course.__version__}')
     def error(self, message): self.exit(2, f'{self.prog}: {message} (see {self.prog} --help)\n')
     def option(self, name:str, *more, **kwargs):
@@ -35,7 +36,7 @@ class Parser(argparse.ArgumentParser):
 def command(
     name:str # of the command, which begins its messages
 ):
-    "Decorator for `f(argv) → None or exit code`: mistakes become one line on stderr and a non-zero exit code; warnings become one line each."
+    "Decorator for `f(argv) → None or exit code`: mistakes become one line on stderr and a non-zero exit code, warnings one line each."
     def stop(message, code=1):
         print(f'{name}: {" ".join(str(message).split())}', file=sys.stderr)
         return code
@@ -56,7 +57,8 @@ def command(
                     return 1
                 except OSError as e: return stop(f'{e.strerror or e}: {e.filename}' if e.filename else e)
                 except (MemoryError, RuntimeError) as e:
-                    if not (isinstance(e, MemoryError) or any(part in str(e) for part in ('out of memory', 'not enough memory', 'allocate memory'))): raise
+                    signs = ('out of memory', 'not enough memory', 'allocate memory')
+                    if not (isinstance(e, MemoryError) or any(part in str(e) for part in signs)): raise
                     return stop('not enough memory: use a smaller --batch_size, --n or --size')
         return main
     return deco

@@ -64,10 +64,12 @@ def get_device(
     if name == 'auto': return torch.device('cuda' if torch.cuda.is_available() else 'mps' if mps else 'cpu')
     kind, _, index = str(name).partition(':')
     pick(kind, ['auto', 'cpu', 'cuda', 'mps'], 'device')
-    if index and not (kind == 'cuda' and index.isdigit()): raise UserError(f"unknown device {name!r}; only CUDA devices are numbered, as in 'cuda:1'")
+    if index and not (kind == 'cuda' and index.isdigit()):
+        raise UserError(f"unknown device {name!r}; only CUDA devices are numbered, as in 'cuda:1'")
     if kind == 'mps' and not mps: raise UserError("device 'mps' is not available here; use --device cpu (or auto)")
     if kind == 'cuda' and int(index or 0) >= torch.cuda.device_count():
-        raise UserError(f'device {name!r} is not available: torch sees {torch.cuda.device_count()} CUDA devices; use --device cpu (or auto)')
+        raise UserError(f'device {name!r} is not available: torch sees {torch.cuda.device_count()} CUDA devices; '
+                        'use --device cpu (or auto)')
     return torch.device(name)
 
 # %% ../nbs/api/core.ipynb #bb1a8459
@@ -262,7 +264,8 @@ def to_uint8(
     images = torch.as_tensor(images).detach().cpu()
     if images.dtype == torch.uint8: return images
     if images.numel() and images.min() >= 0 and images.max() > 2:
-        warnings.warn('images look like 0…255 and are clipped to [−1, 1]: give them as uint8, or divide by 127.5 and subtract 1', stacklevel=2)
+        warnings.warn('images look like 0…255 and are clipped to [−1, 1]: give them as uint8, or divide by 127.5 and subtract 1',
+                      stacklevel=2)
     return ((images.float().clamp(-1, 1) + 1)*127.5).round().to(torch.uint8)
 
 def image_grid(

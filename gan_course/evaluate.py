@@ -29,7 +29,8 @@ def _parser():
 def _data(a, kind, record, device):
     "Training and test split of what is compared with, and what the run was trained on; compared with what it recorded."
     if a.data:
-        if not kind.knows(a.data) and kind_of(a.data).name != kind.name: raise UserError(f'{a.data} are {kind_of(a.data).what}, and {a.run} makes {kind.what}')
+        if not kind.knows(a.data) and kind_of(a.data).name != kind.name:
+            raise UserError(f'{a.data} are {kind_of(a.data).what}, and {a.run} makes {kind.what}')
         same = {k: record[k] for k in ('shape', *kind.train_options) if k in record}
         train, test = [kind.load(a.data, s, device=device, record=same) for s in ('train', 'test')]
         return train, test, train

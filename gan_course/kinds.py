@@ -41,14 +41,16 @@ class Kind:
     def check(self, options:dict):
         "`UserError` for values of its own options that make no sense, before anything is loaded."
 
-    def load(self, data:str, split:str='train', batch_size:int=1, limit:int=None, device='auto', seed:int=0, record:dict=None, **options) -> Batches:
+    def load(self, data:str, split:str='train', batch_size:int=1, limit:int=None,
+             device='auto', seed:int=0, record:dict=None, **options) -> Batches:
         "The data; `options` are its own, and `record` what an earlier run recorded of the same data."
         raise NotImplementedError
 
     def record(self, data, # what `load` gave
                name:str, limit=None, **options) -> dict:
         "What a run keeps of its data, JSON-able; `load` and `compare` get it back."
-        return dict(kind=self.name, name=name, limit=limit, classes=list(data.classes), shape=list(data.shape), n=len(data.samples), **options)
+        return dict(kind=self.name, name=name, limit=limit, classes=list(data.classes), shape=list(data.shape),
+                    n=len(data.samples), **options)
 
     def compare(self, record:dict, data):
         "`UserError` if the data is no longer what the run was trained on, or a warning if the difference does no harm."
@@ -56,7 +58,8 @@ class Kind:
         if was is not None and list(was) != now:
             raise UserError(f"the classes have changed: then {_listed(was)}; now {_listed(now)}. Restore them, or train a new run")
         if record.get('shape') and list(data.shape) != list(record['shape']):
-            raise UserError(f"the {self.what} have changed: then {_times(record['shape'])}, now {_times(data.shape)}. Restore them, or train a new run")
+            raise UserError(f"the {self.what} have changed: then {_times(record['shape'])}, now {_times(data.shape)}. "
+                            "Restore them, or train a new run")
         if record.get('n') not in (None, len(data.samples)):
             warnings.warn(f"the data has changed: {record['n']} {self.what} then, {len(data.samples)} now")
 
@@ -135,9 +138,12 @@ class Images(Kind):
     name, what, default = 'images', 'pictures', 'digits'
     expects = 'digits (embedded), mnist, fashion_mnist, cifar10, or a folder of pictures, with a folder in it for each class or without'
     suffix, writes = '.png', '.png: a grid; .npz: `images`, uint8 N×H×W×C; a folder: single PNGs'
-    train_options = dict(size=dict(help='pixels, for pictures: 28, or a power of two from 16 to 256 (default: as they are; 32 or 64 for a folder, on a GPU also 128)'),
-                         crop=dict(help='pictures that are not square: centre (their middle), none (padded with the colour of the border) (default: centre)'))
-    eval_options = dict(inception=dict(action='store_true', help="also the standard FID with Inception's features (downloads its weights; slow on a CPU)"))
+    train_options = dict(size=dict(help='pixels, for pictures: 28, or a power of two from 16 to 256 '
+                                        '(default: as they are; 32 or 64 for a folder, on a GPU also 128)'),
+                         crop=dict(help='pictures that are not square: centre (their middle), '
+                                        'none (padded with the colour of the border) (default: centre)'))
+    eval_options = dict(inception=dict(action='store_true',
+                                       help="also the standard FID with Inception's features (downloads its weights; slow on a CPU)"))
     sets = property(lambda self: list(named_sets))
 
     def knows(self, data):
@@ -190,8 +196,9 @@ class Images(Kind):
         result = score(samples, train, test, seen=seen)
         if fid is not None:
             result['inception_fid'] = fid
-            result['protocol']['inception_fid'] = (f"torchmetrics {version('torchmetrics')}, Inception's 2048 features, {len(samples)} samples against "
-                                                   f"{len(test.images)} images of the test split, resized to 299 pixels as in the original")
+            result['protocol']['inception_fid'] = (f"torchmetrics {version('torchmetrics')}, Inception's 2048 features, "
+                                                   f"{len(samples)} samples against {len(test.images)} images of the test split, "
+                                                   "resized to 299 pixels as in the original")
         return result
 
     def report(self, result): return report(result)

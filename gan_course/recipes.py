@@ -37,14 +37,16 @@ class Recipe:
         loss, penalty = self.objective(asked)
         lr, d_lr = self.rates(data, penalty, told) if asked.get('lr') is None else (asked['lr'], asked['lr'])
         batch = asked.get('batch_size') or min(self.batch_size, len(data.samples))     # a smaller set is one batch
-        return dict(recipe=self.name, conditional=told, loss=loss.name, penalty=penalty.name if penalty else 'none', gamma=asked.get('gamma'), lr=lr, d_lr=d_lr, batch_size=batch,
-                    d_steps=asked.get('d_steps') or self.d_steps, ema=self.ema, decay_start=self.decay_start, plan=self.plan(asked, data), seed=asked.get('seed') or 0,
+        return dict(recipe=self.name, conditional=told, loss=loss.name, penalty=penalty.name if penalty else 'none',
+                    gamma=asked.get('gamma'), lr=lr, d_lr=d_lr, batch_size=batch, d_steps=asked.get('d_steps') or self.d_steps,
+                    ema=self.ema, decay_start=self.decay_start, plan=self.plan(asked, data), seed=asked.get('seed') or 0,
                     precision=asked.get('precision') or 'auto', own={k: asked.get(k) for k in self.options})
 
     def is_told(self, asked, data) -> bool:
         told = self.conditional if asked.get('conditional') is None else asked['conditional']
         if asked.get('conditional') and len(data.classes) < 2:
-            raise UserError(f'--conditional needs classes, and {data.name} has {"one" if data.classes else "none"}: put what belongs to each class into a folder of its own')
+            raise UserError(f'--conditional needs classes, and {data.name} has {"one" if data.classes else "none"}: '
+                            'put what belongs to each class into a folder of its own')
         return told and len(data.classes) > 1
 
     def objective(self, asked) -> tuple:
@@ -60,7 +62,8 @@ class Recipe:
     def plan(self, asked, data) -> dict:
         "Steps or minutes of the whole run."
         steps, minutes = asked.get('steps'), asked.get('minutes')
-        if steps is None and minutes is None: minutes = self.minutes.get(data.name, self.other_minutes)*(1 if data.device.type == 'cpu' else 3)
+        if steps is None and minutes is None:
+            minutes = self.minutes.get(data.name, self.other_minutes)*(1 if data.device.type == 'cpu' else 3)
         return dict(steps=steps, minutes=minutes)
 
     def network_options(self, data, settled) -> dict:
@@ -118,7 +121,8 @@ def recipe_for(
 ) -> Recipe:
     "The recipe called `arch`, or the default of this kind; `UserError` if it is for another kind."
     mine = {name: r for name, r in recipes.items() if r.kind == kind}
-    if arch in recipes and arch not in mine: raise UserError(f'--arch {arch} is for {recipes[arch].kind}, and this data is {kind}; for it there are {", ".join(mine)}')
+    if arch in recipes and arch not in mine:
+        raise UserError(f'--arch {arch} is for {recipes[arch].kind}, and this data is {kind}; for it there are {", ".join(mine)}')
     if arch is not None: return pick(arch, mine, 'architecture')
     if not mine: raise UserError(f'there is no recipe for {kind} yet')
     return next(iter(mine.values()))
@@ -128,7 +132,8 @@ class ImageRecipe(Recipe):
     "What the recipes for images share."
     kind = 'images'
     minutes = {'digits': 1.5, 'mnist': 2., 'fashion_mnist': 3., 'cifar10': 15.}
-    options = dict(augment=dict(help=f"change what D sees, real and fake: all, none, or some of {', '.join(policies)}, joined by commas; for few pictures and long runs (default: none)"))
+    options = dict(augment=dict(help=f"change what D sees, real and fake: all, none, or some of {', '.join(policies)}, joined by commas; "
+                                     "for few pictures and long runs (default: none)"))
 
     def settle(self, asked, data):
         settled = super().settle(asked, data)
@@ -145,9 +150,11 @@ class ImageRecipe(Recipe):
         if given in (None, 'none', ''): return []
         return list(policies) if given == 'all' else DiffAugment(*given.split(',')).names
 
-    def recorded(self, config): return super().recorded(config) or {'augment': ','.join(config.get('augment', []))}      # as the first version wrote it
+    def recorded(self, config):
+        return super().recorded(config) or {'augment': ','.join(config.get('augment', []))}      # as the first version wrote it
 
-    def same_option(self, option, given, value): return ','.join(self.policies(given)) == (value or '') if option == 'augment' else given == value
+    def same_option(self, option, given, value):
+        return ','.join(self.policies(given)) == (value or '') if option == 'augment' else given == value
 
     def trainer_options(self, settled):
         names = self.policies(settled['own'].get('augment'))

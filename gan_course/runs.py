@@ -55,10 +55,11 @@ def save(self:GANTrainer,
 def config(self:GANTrainer) -> dict:
     "What `load` needs to make this trainer again: names and numbers only."
     penalty = self.penalty.name if self.penalty else 'none'
-    own = dict(loss=getattr(self.loss, 'name', None), penalty=penalty, gamma=self.gamma, penalty_every=self.penalty_every, d_steps=self.d_steps,
-               lr=self.lr, d_lr=self.d_lr, betas=list(self.betas), precision=self.precision, seed=self.seed)
+    own = dict(loss=getattr(self.loss, 'name', None), penalty=penalty, gamma=self.gamma, penalty_every=self.penalty_every,
+               d_steps=self.d_steps, lr=self.lr, d_lr=self.d_lr, betas=list(self.betas), precision=self.precision, seed=self.seed)
     ema = next((cb.decay for cb in self.cbs if isinstance(cb, EMA)), None)
-    return dict(format=1, ema=ema, augmented=self.augment is not None, networks=getattr(self.G, 'config', None), z_dim=self.z_dim, trainer=own, **self.notes)
+    return dict(format=1, ema=ema, augmented=self.augment is not None, networks=getattr(self.G, 'config', None),
+                z_dim=self.z_dim, trainer=own, **self.notes)
 
 # %% ../nbs/api/runs.ipynb #90678de6
 def run_config(
@@ -71,7 +72,8 @@ def run_config(
     config = load_json(path)
     if not isinstance(config, dict) or not {'trainer', 'z_dim', 'networks'} <= set(config) or not isinstance(config['trainer'], dict):
         raise UserError(f'{path} is damaged: no trainer in it')
-    if config.get('format') != 1: raise UserError(f'{path} has format {config.get("format")}, and this version of gan_course reads format 1')
+    if config.get('format') != 1:
+        raise UserError(f'{path} has format {config.get("format")}, and this version of gan_course reads format 1')
     check_number(config['z_dim'], f'z_dim in {path}', 1, 1e6, whole=True)
     return config
 
@@ -113,7 +115,9 @@ def _load_optimizer(opt, prefix, tensors, groups):
 def _options(config, changes):
     "Arguments of the trainer, from the record and from what is to be different; what a file cannot hold must be given again."
     unknown = set(changes) - set(config['trainer']) - {'augment', 'channels_last', 'd_steps'}
-    if unknown: raise UserError(f"a trainer has no option {', '.join(sorted(unknown))}; it has {', '.join(config['trainer'])}, augment, channels_last")
+    if unknown:
+        raise UserError(f"a trainer has no option {', '.join(sorted(unknown))}; "
+                        f"it has {', '.join(config['trainer'])}, augment, channels_last")
     options = {**config['trainer'], **changes}
     if options.get('loss') is None: raise UserError("this run's loss is not one of the named ones: pass loss= as when it was trained")
     if config.get('augmented') and 'augment' not in changes:
@@ -132,7 +136,8 @@ def _restore(t, tensors, meta, run):
         _load_optimizer(opt, name, tensors, meta['groups'][name])
         for group in opt.param_groups: group.update(betas=t.betas, fused=t.fused)   # what was asked for now, on this device
     t.step, t.seconds, t.data_state, t.run, t.home = meta['step'], meta['seconds'], meta['data'], run, run
-    if tensors['rng.noise'].shape == t.rng.get_state().shape: t.rng.set_state(tensors['rng.noise'])  # another device has another kind of state
+    if tensors['rng.noise'].shape == t.rng.get_state().shape:     # another device has another kind of state
+        t.rng.set_state(tensors['rng.noise'])
     t.torch_state = tensors['rng.torch']
     if 'rng.cuda' in tensors and t.device.type == 'cuda': torch.cuda.set_rng_state(tensors['rng.cuda'], t.device)
 

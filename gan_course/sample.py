@@ -23,7 +23,8 @@ def _writer(
     path, suffix, known = full_path(out), Path(out).suffix.lower(), kind.writers()
     if (path.is_dir() or str(out).endswith('/')) and '' in known: suffix = ''
     elif path.is_dir(): raise UserError(f'--out {out} is a folder; give a file that ends in {" or ".join(known)}')
-    if path.exists() and not path.is_dir() and not suffix: raise UserError(f'--out {out} is a file without a suffix; give one that ends in {", ".join(filter(None, known))}, or a folder')
+    if path.exists() and not path.is_dir() and not suffix:
+        raise UserError(f'--out {out} is a file without a suffix; give one that ends in {", ".join(filter(None, known))}, or a folder')
     write = pick(suffix, known, 'output suffix')
     return lambda samples, names: write(samples, path, names)
 
@@ -34,7 +35,8 @@ def _parser():
     p.option('n', default=64, help='how many (default: 64)')
     p.option('seed', default=0, help='of the noise (default: 0)')
     p.option('label', help='only this class, by name or by number; for a run trained with --conditional (default: each class in turn)')
-    p.option('out', help='; '.join(f'for {k.what} {k.writes}' for k in kinds.values()) + f' (default: samples{next(iter(kinds.values())).suffix})')
+    p.option('out', help='; '.join(f'for {k.what} {k.writes}' for k in kinds.values())
+                         + f' (default: samples{next(iter(kinds.values())).suffix})')
     p.option('device', default='auto', help='auto, cpu, cuda, cuda:1, mps (default: auto)')
     return p
 

@@ -29,7 +29,7 @@ def undisturbed(
     *nets:nn.Module, # run in evaluation mode inside the `with`
     seed:int=None    # of torch's global random numbers inside (default: they go on)
 ):
-    "No gradients, evaluation mode, random numbers of their own; afterwards every module is in the mode it was in, and torch's dice are where they were."
+    "No gradients, evaluation mode, random numbers of their own; afterwards the modes of the modules and torch's dice are as they were."
     modes = [(m, m.training) for net in nets for m in net.modules()]
     devices = {p.device for net in nets for p in net.parameters() if p.device.type == 'cuda'}
     with torch.random.fork_rng([d.index or 0 for d in devices]), torch.no_grad():
@@ -53,7 +53,7 @@ def laid_out(
     net,               # a module
     channels_last:bool # store images, and weights for them, pixel by pixel? Convolutions on a CPU are faster so
 ):
-    "`net` in the memory layout in which it is trained: in another one sums are rounded differently, and a sample could be off by a grey level."
+    "`net` in the memory layout it is trained in: in another one sums are rounded differently, and a sample could be off by a grey level."
     volumes = any(p.dim() == 5 for p in net.parameters())        # torch's name for their layout is another, and it gains nothing here
     # Not `.contiguous(...)` of each weight: with one input channel that counts as done already, and the layer then runs in the slow layout
     return net.to(memory_format=torch.channels_last) if channels_last and not volumes else net

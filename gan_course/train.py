@@ -32,12 +32,14 @@ def _check_new(out):
     if (out/'state'/'checkpoint.safetensors').exists():
         raise UserError(f'{out} holds a run already: go on with it by --resume, or choose another folder, such as {another}')
     if (out/'generator.safetensors').exists():
-        raise UserError(f'{out} holds a trained generator without its training state, which cannot be resumed; choose another folder, such as {another}')
+        raise UserError(f'{out} holds a trained generator without its training state, which cannot be resumed; '
+                        f'choose another folder, such as {another}')
     if any(p.name != '.lock' for p in out.iterdir()) and not (out/'config.json').exists():
         raise UserError(f'{out} is not empty and not a run folder; choose another folder, such as {another}')
 
-_numbers = dict(steps=(1, 1e8, True, False), minutes=(0, 1e5, False, True), batch_size=(1, 100_000, True, False), lr=(0, 10, False, True), gamma=(0, 1e6, False, False),
-                d_steps=(1, 1000, True, False), seed=(0, 2**32 - 1, True, False), limit=(1, 1e9, True, False))
+_numbers = dict(steps=(1, 1e8, True, False), minutes=(0, 1e5, False, True), batch_size=(1, 100_000, True, False),
+                lr=(0, 10, False, True), gamma=(0, 1e6, False, False), d_steps=(1, 1000, True, False),
+                seed=(0, 2**32 - 1, True, False), limit=(1, 1e9, True, False))
 
 def _check_numbers(a):
     "Raise for numbers that make no sense, before anything is loaded or written."
@@ -50,7 +52,8 @@ def _own(a, owner, attribute, owners, whose):
     mine = getattr(owner, attribute)
     for other in owners.values():
         for name in getattr(other, attribute):
-            if name not in mine and getattr(a, name) is not None: raise UserError(f'--{name} is for {other.name}, and this is {whose} {owner.name}')
+            if name not in mine and getattr(a, name) is not None:
+                raise UserError(f'--{name} is for {other.name}, and this is {whose} {owner.name}')
     return {name: getattr(a, name) for name in mine}
 
 # %% ../nbs/api/train.ipynb #e7c88fe5
@@ -109,24 +112,32 @@ def _settled(out):
     try:
         recipe = pick(config.get('recipe') or config['networks']['arch'], recipes, 'architecture')
         settled = dict(recipe=recipe.name, conditional=bool(config['networks'].get('classes')), own=recipe.recorded(config),
-                       plan={k: config['plan'][k] for k in ('steps', 'minutes')}, **{k: config[k] for k in ('batch_size', 'ema', 'decay_start')},
-                       **{k: config['trainer'][k] for k in ('loss', 'penalty', 'gamma', 'lr', 'd_lr', 'seed', 'precision')}, d_steps=config['trainer'].get('d_steps', 1))
+                       plan={k: config['plan'][k] for k in ('steps', 'minutes')},
+                       **{k: config[k] for k in ('batch_size', 'ema', 'decay_start')},
+                       **{k: config['trainer'][k] for k in ('loss', 'penalty', 'gamma', 'lr', 'd_lr', 'seed', 'precision')},
+                       d_steps=config['trainer'].get('d_steps', 1))
         config['data']['name']
-    except (KeyError, TypeError, AttributeError): raise UserError(f'{out}/config.json is damaged: it lacks the settings of the run') from None
+    except (KeyError, TypeError, AttributeError):
+        raise UserError(f'{out}/config.json is damaged: it lacks the settings of the run') from None
     return config, settled
 
 def _check_same(a, out, config, settled, recipe, kind):
     "Refuse options that contradict the run; notes what changes it."
     record = config['data']
-    had = {'arch': settled['recipe'], **{k: settled[k] for k in ('loss', 'penalty', 'gamma', 'seed', 'batch_size', 'd_steps', 'conditional')}, 'limit': record.get('limit'), 'start': None,
+    had = {'arch': settled['recipe'],
+           **{k: settled[k] for k in ('loss', 'penalty', 'gamma', 'seed', 'batch_size', 'd_steps', 'conditional')},
+           'limit': record.get('limit'), 'start': None,
            **{k: record[k] for k in kind.train_options if k in record}, **{k: settled['own'].get(k) for k in recipe.options}}
     for option, value in had.items():
         given = getattr(a, option)
         same = str(given) == str(value) or recipe.same_option(option, given, value)
         if given is None or same: continue
-        if option == 'conditional': raise UserError(f'{out} was trained {"with" if value else "without"} --conditional: leave the option away to resume')
+        if option == 'conditional':
+            raise UserError(f'{out} was trained {"with" if value else "without"} --conditional: leave the option away to resume')
         raise UserError(f'{out} was trained with --{option} {value or "none"}, not {given}: leave the option away to resume')
-    if a.lr is not None and a.lr != settled['lr']: warnings.warn(f"the learning rate was {settled['lr']:g} and is {a.lr:g} from here on: another run than one that was not broken off")
+    if a.lr is not None and a.lr != settled['lr']:
+        warnings.warn(f"the learning rate was {settled['lr']:g} and is {a.lr:g} from here on: "
+                      "another run than one that was not broken off")
 
 def _where_now(a, kind, record):
     "DATA of a run, or where the user says that it is now."
@@ -143,13 +154,15 @@ def _resumed(a, out, lock):
     _check_same(a, out, config, settled, recipe, kind)
     device = get_device(a.device or 'auto')
     record = {'shape': config['networks']['shape'], **config['data'], 'name': _where_now(a, kind, config['data'])}
-    data = kind.load(record['name'], batch_size=settled['batch_size'], limit=record.get('limit'), device=device, seed=settled['seed'], record=record)
+    data = kind.load(record['name'], batch_size=settled['batch_size'], limit=record.get('limit'),
+                     device=device, seed=settled['seed'], record=record)
     kind.compare(record, data)
     changes = {k: v for k, v in (('precision', a.precision), ('lr', a.lr), ('d_lr', a.lr)) if v is not None}
     trainer = recipe.resume(out, settled, device, _callbacks(kind, data, out), **changes)
     plan = dict(steps=a.steps, minutes=a.minutes) if a.steps or a.minutes else settled['plan']
     if (trainer.step if plan['steps'] else trainer.seconds/60) >= (plan['steps'] or plan['minutes']):
-        raise UserError(f'{out} is finished ({trainer.step} steps, {trainer.seconds/60:.1f} minutes): to go on, give a larger total, such as --steps {2*trainer.step}')
+        raise UserError(f'{out} is finished ({trainer.step} steps, {trainer.seconds/60:.1f} minutes): to go on, '
+                        f'give a larger total, such as --steps {2*trainer.step}')
     now = kind.record(data, record['name'], record.get('limit'), **{k: record.get(k) for k in kind.train_options})
     trainer.notes.update(plan=plan, finished=False, data=now, recipe=recipe.name, own=settled['own'])
     return trainer, data
@@ -167,18 +180,22 @@ def _parser():
     times = {name: m for r in recipes.values() for name, m in r.minutes.items()}
     p.add_argument('data', nargs='?', metavar='DATA', help=f'{"; or ".join(k.expects for k in kinds.values())} (default: {default_data()})')
     p.option('out', help='run folder (default: runs/DATA)')
-    p.option('arch', help='what to train: ' + '; '.join(f'{r.name} ({r.about})' for r in recipes.values()) + ' (default: the first that is for DATA)')
+    p.option('arch', help='what to train: ' + '; '.join(f'{r.name} ({r.about})' for r in recipes.values())
+                          + ' (default: the first that is for DATA)')
     p.option('loss', help=f'{", ".join(losses)} ({_help_of("loss")})')
     p.option('penalty', help=f'{", ".join(penalties)}, none ({_help_of("penalty")}; gp for wasserstein)')
     p.option('gamma', help='weight of the penalty (default: 1 for r1 and r1r2, 10 for gp)')
     p.option('d_steps', help=f'updates of D per update of G ({_help_of("d_steps")})')
-    p.option('conditional', action='store_const', const=True, help='tell both networks the class: gan_sample RUN --label K then draws one class')
+    p.option('conditional', action='store_const', const=True,
+             help='tell both networks the class: gan_sample RUN --label K then draws one class')
     p.option('unconditional', action='store_const', const=True, help='do not (the default)')
     p.options_of(kinds.values(), 'train_options'); p.options_of(recipes.values(), 'options')
     p.option('steps', help='train until this many steps are done; on a CPU such a run can be repeated exactly')
-    p.option('minutes', help=f'train until this many minutes are done (default: {", ".join(f"{m:g} for {n}" for n, m in times.items())}, else {Recipe.other_minutes:g}; three times that on a GPU)')
+    p.option('minutes', help=f'train until this many minutes are done (default: {", ".join(f"{m:g} for {n}" for n, m in times.items())}, '
+                             f'else {Recipe.other_minutes:g}; three times that on a GPU)')
     p.option('batch_size', help=f'samples per step ({_help_of("batch_size")}; or all of a smaller set)')
-    p.option('lr', help=f'learning rate of both networks ({_help_of("lr")}; with a penalty, on little data, or for D, the recipe may take another)')
+    p.option('lr', help=f'learning rate of both networks ({_help_of("lr")}; '
+                        'with a penalty, on little data, or for D, the recipe may take another)')
     p.option('limit', help='use only this many samples')
     p.option('seed', help='of weights, noise and order (default: 0)')
     p.option('device', help='auto, cpu, cuda, cuda:1, mps (default: auto)')
@@ -205,8 +222,9 @@ def _until_told(trainer, data, plan):
     def stop(number, frame): signals.append(number); trainer.stop()
     here = threading.current_thread() is threading.main_thread()             # elsewhere Python takes no signals
     numbers = [getattr(signal, s) for s in ('SIGINT', 'SIGTERM', 'SIGHUP') if hasattr(signal, s)] if here else []
+    left = dict(steps=plan['steps'] - trainer.step) if plan['steps'] else dict(minutes=plan['minutes'] - trainer.seconds/60)
     old = {s: signal.signal(s, stop) for s in numbers}
-    try: trainer.fit(data, **(dict(steps=plan['steps'] - trainer.step) if plan['steps'] else dict(minutes=plan['minutes'] - trainer.seconds/60)))
+    try: trainer.fit(data, **left)
     finally:
         for s, handler in old.items(): signal.signal(s, handler)
     return signals[0] if signals and not trainer.reached else None
@@ -223,7 +241,8 @@ def _end(trainer, out, plan):
     more = ('--steps', 2*trainer.step) if plan['steps'] else ('--minutes', f"{2*plan['minutes']:g}")
     print(f'trained {trainer.step} steps in {trainer.seconds/60:.1f} minutes\n{kind.where(out, trainer.step)}')
     if (line := recipe.verdict(trainer)): print(f'verdict    {line}')
-    print(f"try next   {pasted('gan_sample', out, '--n', 100, '--out', 'more' + kind.suffix)}\n           {pasted('gan_eval', out)}\n           "
+    print(f"try next   {pasted('gan_sample', out, '--n', 100, '--out', 'more' + kind.suffix)}\n           "
+          f"{pasted('gan_eval', out)}\n           "
           f"{pasted('gan_train', '--out', out, '--resume', *more)}")
 
 @command('gan_train')

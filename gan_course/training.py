@@ -205,11 +205,12 @@ def critic(self:GANTrainer):
 @patch
 def noise(self:GANTrainer, n:int) -> torch.Tensor:
     "n×z_dim numbers from the trainer's own generator, on the device."
-    return torch.randn(n, self.z_dim, device=self.device, generator=self.rng).to(self.dtype)
+    z = torch.randn(n, self.z_dim, device=self.device, generator=self.rng)
+    return z.to(self.dtype)
 
 @patch
 def make(self:GANTrainer, z, learns:bool=True) -> torch.Tensor:
-    "G's answer to noise, for the labels of the batch at hand; with a graph if G `learns`."
+    "G's answer to noise, for the labels of this batch; with a graph if G `learns`."
     with torch.set_grad_enabled(learns), self.autocast():
         fake = self.G(z) if self.labels is None else self.G(z, self.labels)
     return fake.float() if self.half else fake
@@ -244,7 +245,6 @@ def fit(self:GANTrainer,
             self.count_time(2.)
             self.moment('after_step')
             self.count_time(60.)
-    except BaseException as e:
-        self.error = e; raise
+    except BaseException as e: self.error = e; raise
     finally: self.finish()
     return self

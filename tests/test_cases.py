@@ -1,4 +1,4 @@
-"Situations that users of such tools reported, each with what is right. What belongs to folders, scores or kinds alone has a file of its own."
+"Situations that users of such tools reported, each with what is right. What belongs to folders, scores or kinds alone has its own file."
 import os, pwd, re, shutil, signal, subprocess, sys, threading, time, warnings
 from pathlib import Path
 
@@ -93,13 +93,17 @@ X = torch.randn(32, 2)
 P = torch.rand(8, 1, 28, 28)*2 - 1
 
 
-@pytest.mark.parametrize('batch', [X, [X], (X, torch.zeros(32)), {'x': X}, {'points': X, 'label': torch.arange(32)}, X.numpy(), X.double(), X.half(), X.bfloat16()], ids=range(9))
+@pytest.mark.parametrize('batch', [X, [X], (X, torch.zeros(32)), {'x': X}, {'points': X, 'label': torch.arange(32)},
+                                   X.numpy(), X.double(), X.half(), X.bfloat16()], ids=range(9))
 def test_batches_that_are_clearly_meant(batch):
     assert fit(mlp(3, 2), mlp(2, 1), [batch], z_dim=3)[0].step == 2
 
 
-@pytest.mark.parametrize('data, say', [(X, 'one tensor'), (X.numpy(), 'one tensor'), (torch.utils.data.TensorDataset(X), 'DataLoader'), ([X[:0]], 'empty batch'), ([(255*X).byte()], '127.5'),
-                                       ([X[:, :1]], 'shape of the data'), (['a']*3, 'a str'), ([X, X[:0]], 'empty batch'), ([{'a': X, 'b': X}], "'a': 32×2"), ([X/0], 'NaN or infinite'), (7, 'iterated'), ([()], 'empty')])
+@pytest.mark.parametrize('data, say', [(X, 'one tensor'), (X.numpy(), 'one tensor'),
+                                       (torch.utils.data.TensorDataset(X), 'DataLoader'), ([X[:0]], 'empty batch'),
+                                       ([(255*X).byte()], '127.5'), ([X[:, :1]], 'shape of the data'), (['a']*3, 'a str'),
+                                       ([X, X[:0]], 'empty batch'), ([{'a': X, 'b': X}], "'a': 32×2"),
+                                       ([X/0], 'NaN or infinite'), (7, 'iterated'), ([()], 'empty')])
 def test_data_that_cannot_be_meant(data, say):
     with pytest.raises(UserError, match=re.escape(say)) as e: fit(mlp(3, 2), mlp(2, 1), data, z_dim=3, steps=3)
     assert '\n' not in str(e.value)
@@ -110,7 +114,8 @@ class Pair(nn.Module):
     def forward(self, z): return self.n(z), z
 
 
-@pytest.mark.parametrize('G, D, say', [(Pair(), mlp(2, 1), 'a tuple of 32×2'), (mlp(3, 2), mlp(2, 5), '32×5'), (mlp(3, 2), mlp(3, 1), 'D cannot take'), (mlp(4, 2), mlp(2, 1), 'G cannot take'),
+@pytest.mark.parametrize('G, D, say', [(Pair(), mlp(2, 1), 'a tuple of 32×2'), (mlp(3, 2), mlp(2, 5), '32×5'),
+                                       (mlp(3, 2), mlp(3, 1), 'D cannot take'), (mlp(4, 2), mlp(2, 1), 'G cannot take'),
                                        (mlp(3, 2).double(), mlp(2, 1), 'D cannot take')])
 def test_networks_that_do_not_fit(G, D, say):
     with pytest.raises(UserError, match=re.escape(say)): fit(G, D, [X], z_dim=3)
@@ -124,14 +129,16 @@ def test_images_of_another_size_or_range():
     assert fit(*dcgan((1, 28, 28)), [P])[1] == ''
 
 
-@pytest.mark.parametrize('labels, say', [(torch.full((8,), 7), 'run from 7 to 7'), (torch.full((8,), -1), 'run from -1'), (torch.arange(4), 'for 8 samples'), (torch.rand(8), 'not whole'), (None, 'with labels')])
+@pytest.mark.parametrize('labels, say', [(torch.full((8,), 7), 'run from 7 to 7'), (torch.full((8,), -1), 'run from -1'),
+                                         (torch.arange(4), 'for 8 samples'), (torch.rand(8), 'not whole'), (None, 'with labels')])
 def test_labels_that_cannot_be_meant(labels, say):
     with pytest.raises(UserError, match=re.escape(say)): fit(*dcgan((1, 28, 28), classes=3), [P if labels is None else (P, labels)])
 
 
 def test_labels_in_other_forms():
     y = torch.arange(8) % 3
-    for labels in (y, y.int(), y.float(), y[:, None], nn.functional.one_hot(y), nn.functional.one_hot(y).float()): fit(*dcgan((1, 28, 28), classes=3), [(P, labels)])
+    one_hot = nn.functional.one_hot(y)
+    for labels in (y, y.int(), y.float(), y[:, None], one_hot, one_hot.float()): fit(*dcgan((1, 28, 28), classes=3), [(P, labels)])
 
 
 def test_later_batches_are_named_when_they_are_bad():
@@ -151,8 +158,8 @@ def test_tilde_is_the_home_folder(call, tmp_path, monkeypatch):
 
 
 def test_a_second_process_is_kept_out(call, run, tmp_path):
-    hold = subprocess.Popen([sys.executable, '-c', f'from gan_course.core import FolderLock; lock = FolderLock({str(run)!r}).acquire(); print("held", flush=True); input()'],
-                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    code = f'from gan_course.core import FolderLock; lock = FolderLock({str(run)!r}).acquire(); print("held", flush=True); input()'
+    hold = subprocess.Popen([sys.executable, '-c', code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert hold.stdout.readline() == 'held\n'
     before = {p: p.read_bytes() for p in run.rglob('*') if p.is_file()}
     for argv in (['digits', '--steps', 3], ['--resume', '--steps', 9]):
@@ -167,7 +174,8 @@ def test_a_second_process_is_kept_out(call, run, tmp_path):
 
 
 def test_a_pause_is_no_training(tmp_path):
-    p = subprocess.Popen([sys.executable, '-m', 'gan_course.train', 'digits', '--minutes', '.1', '--out', 'r', '--device', 'cpu', '--batch_size', '16'], stderr=subprocess.PIPE)
+    p = subprocess.Popen([sys.executable, '-m', 'gan_course.train', 'digits', '--minutes', '.1',
+                          '--out', 'r', '--device', 'cpu', '--batch_size', '16'], stderr=subprocess.PIPE)
     said = b''
     while b'step ' not in said: said += os.read(p.stderr.fileno(), 256)
     p.send_signal(signal.SIGSTOP); time.sleep(7); p.send_signal(signal.SIGCONT)       # longer than the whole run
@@ -179,7 +187,8 @@ def test_a_pause_is_no_training(tmp_path):
 
 @pytest.mark.parametrize('number', [signal.SIGHUP, signal.SIGTERM])
 def test_a_closed_terminal_is_saved(tmp_path, number):
-    p = subprocess.Popen([sys.executable, '-m', 'gan_course.train', 'digits', '--steps', '100000', '--out', 'r', '--device', 'cpu'], stderr=subprocess.PIPE)
+    p = subprocess.Popen([sys.executable, '-m', 'gan_course.train', 'digits', '--steps', '100000', '--out', 'r', '--device', 'cpu'],
+                         stderr=subprocess.PIPE)
     said = b''
     while b'step ' not in said: said += os.read(p.stderr.fileno(), 256)
     p.send_signal(number)
@@ -195,7 +204,8 @@ def test_main_in_a_thread(tmp_path):
     assert codes == [0]
 
 
-@pytest.mark.parametrize('change', [dict(PYTHONWARNINGS='error'), dict(PYTHONIOENCODING='ascii'), dict(LC_ALL='C', PYTHONUTF8='0', PYTHONCOERCECLOCALE='0'), dict(HOME=None), dict(HOME='/nowhere')],
+@pytest.mark.parametrize('change', [dict(PYTHONWARNINGS='error'), dict(PYTHONIOENCODING='ascii'),
+                                    dict(LC_ALL='C', PYTHONUTF8='0', PYTHONCOERCECLOCALE='0'), dict(HOME=None), dict(HOME='/nowhere')],
                          ids=['warnings', 'ascii', 'C', 'no home', 'missing home'])
 def test_odd_surroundings(tmp_path, change):
     pictures(tmp_path/'naïve ☃')
@@ -212,9 +222,12 @@ def test_suggested_commands_can_be_pasted(tmp_path):
     bin = str(Path(sys.executable).parent)
     for suggested in re.findall(r'(gan_\w+ .*)', r.stdout.split('try next')[1]):
         suggested = suggested if 'gan_sample' in suggested else suggested + ' --device cpu'
-        done = subprocess.run(suggested + (' --n 20' if 'gan_eval' in suggested else ''), shell=True, capture_output=True, text=True, env={**os.environ, 'PATH': bin + ':' + os.environ['PATH']})
+        line = suggested + (' --n 20' if 'gan_eval' in suggested else '')
+        env = {**os.environ, 'PATH': bin + ':' + os.environ['PATH']}
+        done = subprocess.run(line, shell=True, capture_output=True, text=True, env=env)
         assert done.returncode == 0, (suggested, done.stderr)
-    assert Path('more.png').exists() and 'step 4' in Path('runs/my pics/history.csv').read_text() or load_tensors('runs/my pics/state/checkpoint.safetensors')[1]['step'] == 4
+    assert (Path('more.png').exists() and 'step 4' in Path('runs/my pics/history.csv').read_text()
+            or load_tensors('runs/my pics/state/checkpoint.safetensors')[1]['step'] == 4)
 
 
 def test_samples_never_become_training_data(call, tmp_path, monkeypatch):
@@ -257,7 +270,8 @@ def test_a_callback_that_fails_costs_nothing_else(tmp_path):
     class Fails(Callback):
         def after_fit(self, t): raise RuntimeError('full')
     with pytest.raises(RuntimeError, match='full'): fit(mlp(3, 2), mlp(2, 1), [X], z_dim=3, cbs=[Fails(), Checkpoint('r')])
-    with pytest.raises(UserError, match='SampleGrid draws images'): fit(mlp(3, 2), mlp(2, 1), [X], z_dim=3, cbs=[SampleGrid(), Checkpoint('s')], steps=20)
+    with pytest.raises(UserError, match='SampleGrid draws images'):
+        fit(mlp(3, 2), mlp(2, 1), [X], z_dim=3, cbs=[SampleGrid(), Checkpoint('s')], steps=20)
     for run in 'rs': assert load_tensors(f'{run}/state/checkpoint.safetensors')[1]['step'] > 0
     with pytest.raises(UserError, match='holds another run'): fit(mlp(3, 2), mlp(2, 1), [X], z_dim=3, cbs=[Checkpoint('r')])
 

@@ -7,7 +7,8 @@ import torch
 from PIL import Image, PngImagePlugin
 
 from gan_course.core import UserError, save_png
-from gan_course.data import Batches, _Picture, _share, _sides, cache_dir, data_dirs, image_data, picture_suffixes, to_float, unlabelled_files
+from gan_course.data import (Batches, _Picture, _share, _sides, cache_dir, data_dirs, image_data, picture_suffixes, to_float,
+                             unlabelled_files)
 
 
 def picture(path, seed=0, size=(32, 32), mode='RGB', **options):
@@ -38,8 +39,8 @@ def all_of(folder, **options):
 
 # What is read
 
-FORMATS = {'png': {}, 'PNG': {}, 'jpg': {}, 'JPeG': {}, 'jfif': dict(format='JPEG'), 'jpe': {}, 'webp': {}, 'bmp': {}, 'tif': {}, 'TIFF': {}, 'gif': {},
-           'ppm': {}, 'tga': {}, 'ico': {}, 'pcx': {}, 'apng': dict(format='PNG'), 'dib': {}, 'sgi': {}}
+FORMATS = {'png': {}, 'PNG': {}, 'jpg': {}, 'JPeG': {}, 'jfif': dict(format='JPEG'), 'jpe': {}, 'webp': {}, 'bmp': {}, 'tif': {},
+           'TIFF': {}, 'gif': {}, 'ppm': {}, 'tga': {}, 'ico': {}, 'pcx': {}, 'apng': dict(format='PNG'), 'dib': {}, 'sgi': {}}
 FORMATS |= {s: {} for s in ('avif', 'jp2', 'qoi') if '.' + s in picture_suffixes() and Image.registered_extensions()['.' + s] in Image.SAVE}
 
 
@@ -52,7 +53,8 @@ def test_every_format_at_every_depth(tmp_path, folders):
     assert 'left out' not in note
 
 
-@pytest.mark.parametrize('mode, channels', [('1', 1), ('L', 1), ('LA', 1), ('I;16', 1), ('P', 3), ('RGBA', 3), ('CMYK', 3), ('YCbCr', 3), ('F', 1)])
+@pytest.mark.parametrize('mode, channels', [('1', 1), ('L', 1), ('LA', 1), ('I;16', 1),
+                                            ('P', 3), ('RGBA', 3), ('CMYK', 3), ('YCbCr', 3), ('F', 1)])
 def test_modes(tmp_path, mode, channels):
     for i in range(4):
         image = Image.fromarray(np.full((32, 32), 51*i, np.uint8))
@@ -104,12 +106,14 @@ def test_what_is_left_out_is_counted(tmp_path):
     (tmp_path/'dog'/'phone.heic').write_text('x'); (tmp_path/'empty'/'deeper').mkdir(parents=True); (tmp_path/'notes').mkdir()
     (tmp_path/'notes'/'x.txt').write_text('x'); os.mkfifo(tmp_path/'cat'/'pipe.png')
     picture(tmp_path/'stray.png', 50)
-    for hidden in ('.ipynb_checkpoints/0.png', '__MACOSX/1.png', '.git/2.png', 'cat/.hidden.png', 'cat/._0.png'): picture(tmp_path/hidden, 99)
+    for hidden in ('.ipynb_checkpoints/0.png', '__MACOSX/1.png', '.git/2.png', 'cat/.hidden.png', 'cat/._0.png'):
+        picture(tmp_path/hidden, 99)
     (tmp_path/'cat'/'Thumbs.db').write_bytes(b'x')
     counts, note = all_of(tmp_path)
     assert counts == {'cat': 4, 'dog': 4}
     for part in ('7 files that are no pictures (.csv, .pdf, .png, .txt, no suffix)', '1 picture that PIL cannot read (.heic)',
-                 'folders without a picture: empty, notes', '1 picture at the top, beside classes', 'of 8 held out'): assert part in note, note
+                 'folders without a picture: empty, notes', '1 picture at the top, beside classes', 'of 8 held out'):
+        assert part in note, note
     assert 'hidden' not in note and 'MACOSX' not in note and 'git' not in note and '\n' not in note
 
 
@@ -161,7 +165,10 @@ def test_files_that_may_not_be_read(tmp_path, monkeypatch):
     with pytest.raises(UserError, match='cannot read .*1.png: Permission denied'): load(tmp_path)
     monkeypatch.setattr(Image, 'open', real)
     listdir = os.listdir
-    monkeypatch.setattr(os, 'listdir', lambda p: (_ for _ in ()).throw(PermissionError(13, 'Permission denied')) if str(p).endswith('cat') else listdir(p))
+    def listed(path):
+        if str(path).endswith('cat'): raise PermissionError(13, 'Permission denied')
+        return listdir(path)
+    monkeypatch.setattr(os, 'listdir', listed)
     with pytest.raises(UserError, match='cannot read the folder .*cat: Permission denied'): load(tmp_path)
 
 
@@ -175,7 +182,8 @@ def test_big_pictures(tmp_path, monkeypatch):
 
 def test_odd_names(tmp_path):
     folder = tmp_path/'my péché mignon\n'
-    for i, name in enumerate(('a b.png', 'é.png', '日本.png', "it's.png", '#?%.png', '-x.png', 'new\nline.png')): picture(folder/'c d'/name, i)
+    for i, name in enumerate(('a b.png', 'é.png', '日本.png', "it's.png", '#?%.png', '-x.png', 'new\nline.png')):
+        picture(folder/'c d'/name, i)
     broken = os.fsdecode(b'caf\xe9')
     for i in range(3): picture(folder/broken/f'{broken}{i}.png', 20 + i)
     (folder/os.fsdecode(b'\xfe')).mkdir()                             # without a picture: named in the note
@@ -198,9 +206,12 @@ def test_own_pictures_are_never_training_data(tmp_path):
 
 def test_own_pictures_beside_classes(tmp_path):
     for i in range(2): picture(tmp_path/'cat'/f'{i}.png', i); picture(tmp_path/'dog'/f'{i}.png', 10 + i)
-    for i in range(20): save_png(tmp_path/f'grid_{i}.png', np.full((9, 9), i, np.uint8)); save_png(tmp_path/'samples'/f'{i}.png', np.full((9, 9), i, np.uint8))
+    for i in range(20):
+        save_png(tmp_path/f'grid_{i}.png', np.full((9, 9), i, np.uint8))
+        save_png(tmp_path/'samples'/f'{i}.png', np.full((9, 9), i, np.uint8))
     exif = Image.Exif(); exif[305] = 'gan_course'
-    picture(tmp_path/'cat'/'film.webp', 3, exif=exif); picture(tmp_path/'cat'/'film.jpg', 3, exif=exif); picture(tmp_path/'cat'/'f.gif', 3, comment=b'gan_course')
+    picture(tmp_path/'cat'/'film.webp', 3, exif=exif); picture(tmp_path/'cat'/'film.jpg', 3, exif=exif)
+    picture(tmp_path/'cat'/'f.gif', 3, comment=b'gan_course')
     other = PngImagePlugin.PngInfo(); other.add_text('Software', 'Gimp')
     picture(tmp_path/'dog'/'2.png', 30, pnginfo=other)
     counts, note = all_of(tmp_path)
@@ -254,7 +265,7 @@ def test_exceptions():
     got, exceptions = sides(names)
     assert exceptions == {} and {n for n in names if got[n] == 'test'} == set(low)
     assert sides(high[:5], {high[3]: 'test', 'elsewhere.png': 'test'})[1] == {high[3]: 'test'}      # what was recorded wins
-    got, exceptions = sides(high[:2], {high[0]: 'train'})                                          # the single picture that trained goes on training
+    got, exceptions = sides(high[:2], {high[0]: 'train'})      # the single picture that trained goes on training
     assert got == {high[0]: 'train', high[1]: 'test'}
     assert _share('\u00e9.png') == _share('e\u0301.png')             # both ways to write é, as on Linux and on a Mac
 
@@ -283,7 +294,8 @@ def test_limit_goes_by_name(tmp_path):
 
 # Shape and notes
 
-@pytest.mark.parametrize('short, size, hint', [(16, 32, None), (31, 32, None), (32, 32, None), (63, 32, None), (64, 64, None), (127, 64, None), (128, 64, 128), (300, 64, 128)])
+@pytest.mark.parametrize('short, size, hint', [(16, 32, None), (31, 32, None), (32, 32, None), (63, 32, None),
+                                               (64, 64, None), (127, 64, None), (128, 64, 128), (300, 64, 128)])
 def test_default_size(tmp_path, short, size, hint):
     for i in range(10): picture(tmp_path/f'{i}.png', i, size=(short + 10, short))
     picture(tmp_path/'tiny.png', size=(20, 20))
@@ -317,7 +329,8 @@ def test_transparency_and_rotation(tmp_path):
 
 # Batches, named sets, places
 
-@pytest.mark.parametrize('samples', [torch.randn(10, 2), torch.randn(10, 1, 16, 20), np.arange(10.), torch.arange(10)], ids=['points', 'spectrograms', 'numpy', 'numbers'])
+@pytest.mark.parametrize('samples', [torch.randn(10, 2), torch.randn(10, 1, 16, 20), np.arange(10.), torch.arange(10)],
+                         ids=['points', 'spectrograms', 'numpy', 'numbers'])
 def test_batches_of_anything(samples):
     data = Batches(samples, name='it', batch_size=4, device='cpu')
     x, y = next(iter(data))
@@ -327,11 +340,13 @@ def test_batches_of_anything(samples):
 
 
 def test_to_float():
-    for ok in (torch.zeros(2, 3, dtype=torch.int16), torch.tensor([-1.04, 1.04]), torch.tensor([.5]).half(), np.zeros(3, np.uint8), torch.zeros(0)): to_float(ok)
+    for ok in (torch.zeros(2, 3, dtype=torch.int16), torch.tensor([-1.04, 1.04]), torch.tensor([.5]).half(),
+               np.zeros(3, np.uint8), torch.zeros(0)):
+        to_float(ok)
     x = torch.tensor([-1., 1.]); y = to_float(x)
     assert y is not x and y.data_ptr() == x.data_ptr()
-    for wrong in (torch.tensor([0., 255.]), torch.tensor([-2., 0.]), torch.tensor([256]), torch.tensor([-1]), torch.tensor([float('nan')]), torch.tensor([True]),
-                  torch.tensor([1j]), torch.tensor([float('inf')])):
+    for wrong in (torch.tensor([0., 255.]), torch.tensor([-2., 0.]), torch.tensor([256]), torch.tensor([-1]),
+                  torch.tensor([float('nan')]), torch.tensor([True]), torch.tensor([1j]), torch.tensor([float('inf')])):
         before = wrong.clone()
         with pytest.raises(UserError): to_float(wrong)
         assert str(before) == str(wrong)
@@ -340,10 +355,13 @@ def test_to_float():
 @pytest.mark.parametrize('how', ['zeros', 'truncated', 'folder', 'empty'])
 def test_damaged_named_sets(tmp_path, monkeypatch, how):
     raw = tmp_path/'MNIST'/'raw'; raw.mkdir(parents=True)
-    for k, v in (('GAN_COURSE_DATA', tmp_path), ('HOME', tmp_path/'no'), ('https_proxy', 'http://127.0.0.1:9'), ('http_proxy', 'http://127.0.0.1:9')): monkeypatch.setenv(k, str(v))
+    proxy = 'http://127.0.0.1:9'
+    for k, v in (('GAN_COURSE_DATA', tmp_path), ('HOME', tmp_path/'no'), ('https_proxy', proxy), ('http_proxy', proxy)):
+        monkeypatch.setenv(k, str(v))
     for s in ('train', 't10k'):
         for name, shape in (('images-idx3', (5, 28, 28)), ('labels-idx1', (5,))):
-            header = bytes([0, 0, 8, len(shape)]) + b''.join(int(n if how != 'empty' else n*(i > 0)).to_bytes(4, 'big') for i, n in enumerate(shape))
+            sizes = [int(n if how != 'empty' else n*(i > 0)) for i, n in enumerate(shape)]
+            header = bytes([0, 0, 8, len(shape)]) + b''.join(n.to_bytes(4, 'big') for n in sizes)
             data = header + bytes(int(np.prod(shape)) if how != 'empty' else 0)
             path = raw/f'{s}-{name}-ubyte'
             if how == 'folder': path.mkdir()

@@ -1,4 +1,4 @@
-"The commands know no kind of data and no architecture by name: the example of CONTRIBUTING.md, run as it stands there, is all that a new one needs."
+"The commands know no kind of data and no architecture by name: the example of CONTRIBUTING.md, run as it stands, is all a new one needs."
 import json, re, signal
 from pathlib import Path
 
@@ -27,7 +27,8 @@ def weights(run):
 
 def test_the_three_commands_work_on_a_new_kind(call, points, tmp_path):
     code, out, lines = call('train', points, '--steps', 60, '--out', 'run', '--device', 'cpu')
-    assert code == 0 and '900 samples 2' in out and 'mlp, non_saturating' in out and 'gan_sample run --n 100 --out more.csv' in out, (out, lines)
+    assert code == 0 and '900 samples 2' in out and 'mlp, non_saturating' in out, (out, lines)
+    assert 'gan_sample run --n 100 --out more.csv' in out, (out, lines)
     assert 'verdict    60 steps are few' in out
     assert call('sample', 'run', '--n', 7)[0] == 0
     assert np.loadtxt('samples.csv', delimiter=',').shape == (7, 2)
@@ -55,7 +56,8 @@ def test_it_resumes_exactly(call, points, tmp_path, monkeypatch):
 
 
 def test_what_belongs_to_another_kind_is_refused(call, points):
-    for argv, part in [(['--size', '28'], '--size is for images'), (['--arch', 'dcgan'], '--arch dcgan is for images, and this data is points'),
+    for argv, part in [(['--size', '28'], '--size is for images'),
+                       (['--arch', 'dcgan'], '--arch dcgan is for images, and this data is points'),
                        (['--augment', 'all'], '--augment is for dcgan'), (['--conditional'], '--conditional needs classes')]:
         code, _, lines = call('train', points, '--steps', 3, '--out', 'run', *argv)
         assert code == 1 and part in lines[-1], lines

@@ -130,7 +130,8 @@ def test_neighbours_are_asked_only_in_sets_that_are_large_enough(n):
     r = scored(BYTES[:n])
     names = ('precision', 'recall', 'density', 'coverage')
     assert all((r[k] is None) == (r['real'][k] is None) == (n < 200) for k in names)
-    assert ('at least 200' in report(r)) == (n < 200) and ('precision, recall, density, coverage' in r['protocol']['not_measured']) == (n < 200)
+    assert ('at least 200' in report(r)) == (n < 200)
+    assert ('precision, recall, density, coverage' in r['protocol']['not_measured']) == (n < 200)
 
 def test_few_held_out_pictures_refuse_them_too():
     test = image_data('digits', 1, split='test', limit=31, device='cpu')
