@@ -48,7 +48,7 @@ def frechet_distance(
     "The *squared* Fréchet distance of two feature clouds. Heusel et al. 2017."
     return _frechet(*map(_gaussian, _features(a, b)))
 
-# %% ../nbs/2_practice/06_evaluation.ipynb #428cd5ce
+# %% ../nbs/2_practice/06_evaluation.ipynb #fde98c79
 def _array(x, what):
     "`x` as a tensor of at least one row: uint8, or floats without NaN."
     if hasattr(x, 'images'): x = x.images        # `ImageBatches`
@@ -318,7 +318,7 @@ def density_coverage(
         count += inside.sum().item(); covered |= inside.any(0)
     return count/(k*len(fake)), covered.double().mean().item()
 
-# %% ../nbs/2_practice/06_evaluation.ipynb #201da575
+# %% ../nbs/2_practice/06_evaluation.ipynb #4aa2cfcc
 _neighbour_names = 'precision', 'recall', 'density', 'coverage'
 _neighbours_need = 200     # with fewer the balls are as large as the gaps
 
@@ -362,7 +362,7 @@ def nearest(
     # Exact for copies, which the fast matrix of distances is not
     return (a - b[index]).norm(dim=1), index
 
-# %% ../nbs/2_practice/06_evaluation.ipynb #3d98476c
+# %% ../nbs/2_practice/06_evaluation.ipynb #9ca01c4b
 def _ratio(points, train, k=3):
     "Distance to the nearest row of `train`, relative to the k-th nearest: 0 for a copy."
     ratios = []
@@ -402,7 +402,7 @@ def memorisation(
     sets, pictures = _comparable(samples=samples, train=train, held_out=held_out)
     return _memorised(*sets, pictures)
 
-# %% ../nbs/2_practice/06_evaluation.ipynb #9a3625f9
+# %% ../nbs/2_practice/06_evaluation.ipynb #f2c1f363
 def _as_bytes(samples, train, test):
     "Samples of the set's shape as uint8, what a viewer would see; else `UserError`."
     for name, d in (('train', train), ('test', test)):
@@ -511,7 +511,7 @@ def score(
         memorisation=copied, real=compare(real) | classes(real_p, of_these=ref_p),
         protocol=_protocol(n, real, ref, m, train, net, about, seen, why_not))
 
-# %% ../nbs/2_practice/06_evaluation.ipynb #97dcfd63
+# %% ../nbs/2_practice/06_evaluation.ipynb #ecd415a0
 def _distance_lines(r, p):
     error = f" ± {r['standard_error']:.3f}" if r['standard_error'] is not None else ''
     at = f" ({p['floor_samples']} of them)" if p['floor_samples'] != p['samples'] else ''
