@@ -1,5 +1,5 @@
-"""Which statistics should batch normalisation have in the averaged generator? Weights are averaged; its running means and variances can be averaged
-with them, copied from the live network, or estimated anew by running the averaged network in training mode (20 batches of 128).
+"""Which statistics should batch normalisation have in the averaged generator? Weights are averaged; its running means and variances can be
+averaged with them, copied from the live network, or estimated anew by running the averaged network in training mode (20 batches of 128).
 
 By the recipe of gan_train, MNIST and the digits, several seeds; scored before the rates fall (40 % of the run) and at its end.
 An answer would be: one way is better in every run at one of the two moments. Otherwise it does not matter, and the cheapest is taken.
@@ -21,7 +21,8 @@ class Three(Callback):
     def before_fit(self, t): self.left = list(self.at)
     def after_step(self, t):
         if self.left and t.fraction >= self.left[0]:
-            self.rows.append(dict(fraction=self.left.pop(0), step=t.step, **{name: self.judge(net, t.z_dim) for name, net in ways(t).items()}))
+            scores = {name: self.judge(net, t.z_dim) for name, net in ways(t).items()}
+            self.rows.append(dict(fraction=self.left.pop(0), step=t.step, **scores))
 
 
 def ways(t):
@@ -30,7 +31,8 @@ def ways(t):
     with torch.no_grad():
         for mine, live in zip(_statistics(copied), _statistics(t.G)): mine.copy_(live)
         for m in again.modules():
-            if isinstance(m, torch.nn.modules.batchnorm._BatchNorm): m.reset_running_stats(); m.momentum = None       # None: the plain mean over batches
+            if not isinstance(m, torch.nn.modules.batchnorm._BatchNorm): continue
+            m.reset_running_stats(); m.momentum = None       # None: the plain mean over batches
         again.train()
         for z in seeded_noise(20*128, t.z_dim, seed=1).split(128): again(z)
         again.eval()

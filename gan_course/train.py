@@ -6,7 +6,7 @@
 __all__ = ['main']
 
 # %% ../nbs/api/train.ipynb #8df24576
-import platform, signal, sys, threading, warnings
+import os, platform, signal, sys, threading, warnings
 from pathlib import Path
 
 import torch
@@ -216,6 +216,14 @@ def _arguments(argv):
     a.out = str(full_path(a.out) if a.out else Path('runs')/(name.resolve().name or 'data'))
     return a
 
+def _share_cores(device, plan):
+    "Leave a core to each busy program beside this one; not in a run that counts steps, which must not depend on who else is there."
+    if device.type != 'cpu' or plan['steps'] or 'OMP_NUM_THREADS' in os.environ or not hasattr(os, 'getloadavg'): return
+    free = max(1, (os.cpu_count() or 1) - round(os.getloadavg()[0]))
+    if free >= torch.get_num_threads(): return
+    warnings.warn(f'other programs are busy here: training with {free} of {torch.get_num_threads()} threads, which is faster than to fight for them')
+    torch.set_num_threads(free)
+
 def _until_told(trainer, data, plan):
     "Train; the number of the signal that ended it early, or None."
     signals = []
@@ -255,6 +263,7 @@ def main(argv=None):
         if out.is_dir(): lock.acquire()
         trainer, data = (_resumed if a.resume else _new)(a, out, lock)
         plan = trainer.notes['plan']
+        _share_cores(trainer.device, plan)
         _begin(trainer, data, out, plan)
         stopped = _until_told(trainer, data, plan)
         if stopped is not None:

@@ -291,3 +291,17 @@ def test_tensorboard(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     seen = EventAccumulator('tb').Reload().Tags()
     assert {'d_loss', 'g_loss'} <= set(seen['scalars']) and seen['images'] == ['samples']
+
+
+def test_a_busy_machine_is_shared(call, monkeypatch):
+    before = torch.get_num_threads()
+    monkeypatch.delenv('OMP_NUM_THREADS', raising=False)
+    monkeypatch.setattr(os, 'cpu_count', lambda: 4); monkeypatch.setattr(os, 'getloadavg', lambda: (2.9, 1, 1))
+    try:
+        torch.set_num_threads(2)
+        code, _, lines = call('train', 'digits', '--minutes', '.01', '--out', 'a', '--device', 'cpu')
+        assert code == 0 and torch.get_num_threads() == 1 and any('1 of 2 threads' in l for l in lines), lines
+        torch.set_num_threads(2)
+        assert call('train', 'digits', '--steps', 2, '--out', 'b', '--device', 'cpu')[0] == 0
+        assert torch.get_num_threads() == 2                       # a run that can be repeated does not depend on the neighbours
+    finally: torch.set_num_threads(before)
