@@ -121,6 +121,8 @@ class ImageBatches(Batches):
 
     @property
     def images(self): return self.samples
+    @images.setter
+    def images(self, images): self.samples = images
     def ready(self, samples): return to_float(samples)
 
 # %% ../nbs/2_practice/04_data.ipynb #e03557ce
