@@ -141,7 +141,8 @@ class ImageRecipe(Recipe):
         settled['own']['augment'] = ','.join(self.policies(asked.get('augment')))
         steps, minutes = settled['plan'].values()
         if settled['own']['augment'] and (steps or 0) <= 4500 and (minutes or 0) <= 15:
-            warnings.warn('augmentation was measured to cost quality in runs of up to 4,500 steps, also on few pictures: it is for long runs')
+            warnings.warn('augmentation was measured to cost quality in runs of up to 4,500 steps, '
+                          'also on few pictures: it is for long runs')
         return settled
 
     def batch_for(self, size) -> int:

@@ -221,7 +221,8 @@ def _share_cores(device, plan):
     if device.type != 'cpu' or plan['steps'] or 'OMP_NUM_THREADS' in os.environ or not hasattr(os, 'getloadavg'): return
     free = max(1, (os.cpu_count() or 1) - round(os.getloadavg()[0]))
     if free >= torch.get_num_threads(): return
-    warnings.warn(f'other programs are busy here: training with {free} of {torch.get_num_threads()} threads, which is faster than to fight for them')
+    warnings.warn(f'other programs are busy here: training with {free} of {torch.get_num_threads()} threads, '
+                  'which is faster than to fight for them')
     torch.set_num_threads(free)
 
 def _until_told(trainer, data, plan):

@@ -238,19 +238,21 @@ def test_no_network_and_no_data(tmp_path):
 
 
 def test_diverging_run_keeps_the_last_good_checkpoint(call, run):
-    from gan_course.all import GANTrainer, Callback, Checkpoint, EMA, TrainingDiverged
+    from gan_course.all import GANTrainer, Callback, Checkpoint, EMA, TrainingDiverged, UserError
     before = files(run)
-    broken = [torch.full((8, 1, 28, 28), float('nan'))]
-    t = GANTrainer.load(run, cbs=[EMA(.9), Checkpoint(run, seconds=1e9)], device='cpu')
-    with pytest.raises(TrainingDiverged, match='last good checkpoint'): t.fit(broken, steps=60)                     # seen by the guard
-    t = GANTrainer.load(run, cbs=[EMA(.9), Checkpoint(run, seconds=0.)], device='cpu')
-    with pytest.raises(TrainingDiverged, match='last good checkpoint'): t.fit(broken, steps=2)                      # seen when saving
+    good, broken = torch.zeros(8, 1, 28, 28), torch.full((8, 1, 28, 28), float('nan'))
+    def again(*cbs, seconds=0.): return GANTrainer.load(run, cbs=[EMA(.9), *cbs, Checkpoint(run, seconds=seconds)], device='cpu')
+    with pytest.raises(UserError, match='the data has NaN'): again().fit([broken], steps=2)                # seen before the first step
+    with pytest.raises(TrainingDiverged, match='last good checkpoint'): again(seconds=1e9).fit([good, broken], steps=60)       # by the guard
+
+    class Poison(Callback):
+        def after_step(self, t): t.d_stats = t.d_stats._replace(loss=broken.mean())
+    with pytest.raises(TrainingDiverged, match='last good checkpoint'): again(Poison()).fit([good], steps=2)     # when saving
 
     class Overflow(Callback):
         def after_step(self, t): next(t.G.parameters()).data.fill_(float('inf'))
-    t = GANTrainer.load(run, cbs=[EMA(.9), Overflow(), Checkpoint(run, seconds=0.)], device='cpu')
     # Finite losses, broken weights
-    with pytest.raises(TrainingDiverged, match='weights'): t.fit([torch.zeros(8, 1, 28, 28)], steps=2)
+    with pytest.raises(TrainingDiverged, match='weights'): again(Overflow()).fit([good], steps=2)
     assert files(run) == before
 
 
