@@ -241,9 +241,11 @@ def test_diverging_run_keeps_the_last_good_checkpoint(call, run):
     from gan_course.all import GANTrainer, Callback, Checkpoint, EMA, TrainingDiverged, UserError
     before = files(run)
     good, broken = torch.zeros(8, 1, 28, 28), torch.full((8, 1, 28, 28), float('nan'))
-    def again(*cbs, seconds=0.): return GANTrainer.load(run, cbs=[EMA(.9), *cbs, Checkpoint(run, seconds=seconds)], device='cpu')
+    def again(*cbs, seconds=0.):
+        return GANTrainer.load(run, cbs=[EMA(.9), *cbs, Checkpoint(run, seconds=seconds)], device='cpu')
     with pytest.raises(UserError, match='the data has NaN'): again().fit([broken], steps=2)                # seen before the first step
-    with pytest.raises(TrainingDiverged, match='last good checkpoint'): again(seconds=1e9).fit([good, broken], steps=60)       # by the guard
+    # By the guard
+    with pytest.raises(TrainingDiverged, match='last good checkpoint'): again(seconds=1e9).fit([good, broken], steps=60)
 
     class Poison(Callback):
         def after_step(self, t): t.d_stats = t.d_stats._replace(loss=broken.mean())
