@@ -63,14 +63,15 @@ class Loop:
         self.clock = time.perf_counter()
 
     def count_time(self,
-        cap:float # seconds above which it was a pause, unless steps are usually that slow
+        of_step:bool # or of the callbacks after it
     ):
-        "Add the time since the last call to `seconds`."
+        "Add the time since the last call to `seconds`; above 2 s, and ten times what a step usually takes, it was a pause."
         now = time.perf_counter()
         spent, self.clock = now - self.clock, now
         if self.usual is None: self.usual = spent
-        if spent > max(cap, 20*self.usual): spent = self.usual
-        if cap < 60: self.usual = .9*self.usual + .1*spent        # of a step, not of callbacks
+        if spent > max(2., 10*self.usual): spent = self.usual
+        # Falls at once and rises slowly: the first step is a slow one
+        if of_step: self.usual = min(spent, .9*self.usual + .1*spent)
         self.seconds += spent
 
     @property

@@ -6,7 +6,7 @@
 __all__ = ['main']
 
 # %% ../nbs/api/train.ipynb #8df24576
-import os, platform, signal, sys, threading, warnings
+import os, platform, signal, sys, threading, time, warnings
 from pathlib import Path
 
 import torch
@@ -216,10 +216,21 @@ def _arguments(argv):
     a.out = str(full_path(a.out) if a.out else Path('runs')/(name.resolve().name or 'data'))
     return a
 
+def _busy_cores(
+    seconds=.5 # to watch for
+) -> float:
+    "How many cores other programs keep busy at this moment; 0 where the system does not tell."
+    def read():
+        ticks = [int(v) for v in open('/proc/stat').readline().split()[1:9]]
+        return sum(ticks) - ticks[3] - ticks[4], sum(ticks)                 # without idle and waiting for disks
+    try: busy, total = read(); time.sleep(seconds); later, end = read()
+    except (OSError, ValueError, IndexError): return 0.
+    return (os.cpu_count() or 1)*(later - busy)/max(1, end - total)
+
 def _share_cores(device, plan):
     "Leave a core to each busy program beside this one; not in a run that counts steps, which must not depend on who else is there."
-    if device.type != 'cpu' or plan['steps'] or 'OMP_NUM_THREADS' in os.environ or not hasattr(os, 'getloadavg'): return
-    free = max(1, (os.cpu_count() or 1) - round(os.getloadavg()[0]))
+    if device.type != 'cpu' or plan['steps'] or 'OMP_NUM_THREADS' in os.environ: return
+    free = max(1, (os.cpu_count() or 1) - round(_busy_cores()))
     if free >= torch.get_num_threads(): return
     warnings.warn(f'other programs are busy here: training with {free} of {torch.get_num_threads()} threads, '
                   'which is faster than to fight for them')

@@ -242,9 +242,9 @@ def fit(self:GANTrainer,
                 self.d_stats = self.d_step(real, fake)                 # 4 and 5: D
             self.g_stats = self.g_step(fake, real)                     # 5: G
             self.step += 1
-            self.count_time(2.)
+            self.count_time(of_step=True)
             self.moment('after_step')
-            self.count_time(60.)
+            self.count_time(of_step=False)
     except BaseException as e: self.error = e; raise
     finally: self.finish()
     return self
