@@ -7,7 +7,7 @@ __all__ = ['scheduled', 'Callback', 'EMA', 'Schedule', 'LinearDecay', 'r3gan_sch
            'TrainingDiverged', 'last_good', 'nan_in', 'NaNGuard', 'Preview', 'SampleGrid', 'Progress', 'Checkpoint']
 
 # %% ../nbs/api/callbacks.ipynb #52b26b6d
-import copy, csv, io, math, time, warnings
+import copy, csv, io, math, time
 from pathlib import Path
 
 import torch

@@ -81,19 +81,21 @@ def nan_in_data(
 def as_labels(
     labels,     # of a batch: N whole numbers, in any type, or N×classes, one-hot
     n:int,      # samples in the batch
-    classes:int # that G knows
+    classes:int, # that G knows
+    values:bool=True # look at the values too? On a GPU that makes Python wait, so only the first batch is looked at
 ) -> torch.Tensor: # N whole numbers
     "Labels as the networks want them; `UserError` for others."
     if labels is None: raise UserError('a conditional G needs data with labels: batches of (real, label)')
     given = spelt(labels)
-    one_hot = (labels.dim() == 2 and labels.shape[1] == classes > 1
-               and ((labels == 0) | (labels == 1)).all() and (labels.sum(1) == 1).all())
+    one_hot = labels.dim() == 2 and labels.shape[1] == classes > 1
+    if one_hot and values: one_hot = ((labels == 0) | (labels == 1)).all() and (labels.sum(1) == 1).all()
     if one_hot: labels = labels.argmax(1)
     if labels.dim() == 2 and labels.shape[1] == 1: labels = labels[:, 0]
     if labels.shape != (n,): raise UserError(f'labels are {given} for {n} samples: wanted are {n} whole numbers')
-    if labels.is_floating_point() and not (labels == labels.round()).all(): raise UserError(f'labels are {given} and not whole numbers')
+    if values and labels.is_floating_point() and not (labels == labels.round()).all():
+        raise UserError(f'labels are {given} and not whole numbers')
     labels = labels.long()
-    if not 0 <= labels.min() <= labels.max() < classes:
+    if values and not 0 <= labels.min() <= labels.max() < classes:
         raise UserError(f'labels run from {labels.min()} to {labels.max()}, but the networks know {classes} classes, 0 to {classes - 1}')
     return labels
 
@@ -158,6 +160,7 @@ def first_look(
 ):
     "Refuse or remark on a game that cannot work, before its first step. Leaves both networks and torch's random numbers as they are."
     check_samples(real)
+    if labels is not None and getattr(G, 'classes', 0): as_labels(labels, len(real), G.classes)
     nets = [net for net in (G, getattr(D, 'D', D)) if isinstance(net, nn.Module)]
     with undisturbed(*nets):
         wants = f'It is given noise N×{z.shape[1]}' + ('' if labels is None else ' and labels')

@@ -9,7 +9,7 @@ __all__ = ['builders', 'made_by', 'UserError', 'pick', 'check_number', 'get_devi
            'plot_history']
 
 # %% ../nbs/api/core.ipynb #f6eca8a9
-import difflib, functools, inspect, io, json, math, os, random, tempfile, time, warnings, zlib
+import difflib, functools, inspect, io, json, math, os, random, tempfile, warnings, zlib
 from importlib.resources import files
 from pathlib import Path
 

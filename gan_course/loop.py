@@ -111,7 +111,9 @@ class Loop:
         if self.channels_last and real.dim() == 4:
             real = real.contiguous(memory_format=torch.channels_last)
         if not self.classes: return real, None
-        return real, as_labels(labels, len(real), self.classes).to(self.device, non_blocking=True)
+        at_hand = not isinstance(labels, torch.Tensor) or labels.device.type == 'cpu'
+        labels = as_labels(labels, len(real), self.classes, values=at_hand)
+        return real, labels.to(self.device, non_blocking=True)
 
     def told(self, name):
         "The callbacks that define this moment; looked up once per fit."
