@@ -6,8 +6,8 @@
 __all__ = []
 
 # %% ../nbs/api/all.ipynb #7a1aea80
-from . import core, animation, objectives, sampling, callbacks, training, runs, data, networks, augment, evaluation, kinds, recipes
-_modules = (core, animation, objectives, sampling, callbacks, training, runs, data, networks, augment,
+from . import core, animation, objectives, sampling, callbacks, training, runs, folders, data, networks, augment, evaluation, kinds, recipes
+_modules = (core, animation, objectives, sampling, callbacks, training, runs, folders, data, networks, augment,
             evaluation, kinds, recipes)      # before the names of some of them stand for what is in them
 from .core import *
 from .animation import *
@@ -16,6 +16,7 @@ from .sampling import *
 from .callbacks import *
 from .training import *
 from .runs import *
+from .folders import *
 from .data import *
 from .networks import *
 from .augment import *

@@ -15,6 +15,7 @@ import torch
 from .core import *
 from .sampling import *
 from .callbacks import *
+from .folders import *
 from .data import *
 from .evaluation import *
 

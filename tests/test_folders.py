@@ -7,8 +7,9 @@ import torch
 from PIL import Image, PngImagePlugin
 
 from gan_course.core import UserError, save_png
-from gan_course.data import (Batches, _Picture, _share, _sides, cache_dir, data_dirs, image_data, picture_suffixes, to_float,
-                             unlabelled_files)
+from gan_course.folders import _Picture, _share, _sides
+from gan_course.folders import picture_suffixes, unlabelled_files
+from gan_course.data import Batches, cache_dir, data_dirs, image_data, to_float
 
 
 def picture(path, seed=0, size=(32, 32), mode='RGB', **options):
