@@ -32,11 +32,11 @@ def run(*command): subprocess.run([sys.executable, '-m', *map(str, command)], ch
 
 
 def trained(folder, out, budget):
-    "The run folder `out`, trained to the end of its budget."
+    "Steps of the run folder `out`, trained to the end of its budget."
     if not (out/'generator.safetensors').exists(): run('gan_course.train', folder, '--out', out, *budget)
     elif not (out/'done').exists(): run('gan_course.train', folder, '--out', out, '--resume')
     (out/'done').touch()
-    return run_config(out)
+    return load_tensors(out/'generator.safetensors')[1]['step']
 
 
 def picture(images, name, columns=12):
@@ -57,10 +57,11 @@ if __name__ == '__main__':
     rows, rate = [], None
     for minutes in a.minutes:
         out = keep/f'{minutes:g}'
-        config = trained(folder, out, ['--steps', round(rate*minutes)] if rate else ['--minutes', minutes])
-        rate = rate or config['step']/minutes
-        picture(sample_run(out, 48, as_uint8=True), f'own_{minutes:g}')
+        steps = trained(folder, out, ['--steps', round(rate*minutes)] if rate else ['--minutes', minutes])
+        rate = rate or steps/minutes
+        G, config = load_generator(out)
+        picture(sample_from(G, config['z_dim'], 48, as_uint8=True), f'own_{minutes:g}')
         result = json.loads(subprocess.run([sys.executable, '-m', 'gan_course.evaluate', out, '--json'], check=True,
                                            capture_output=True, text=True).stdout)
-        rows.append(dict(minutes=minutes, steps=config['step'], **result))
+        rows.append(dict(minutes=minutes, steps=steps, **result))
         save('own_pictures', pictures=n, trained_on=len(train.samples), size=train.shape[-1], rows=rows)

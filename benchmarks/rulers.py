@@ -23,7 +23,7 @@ settings = {
                   licence='MNIST (LeCun, Cortes & Burges), CC BY-SA 3.0'),
     'fashion_mnist': dict(widths=[16, 32, 48, 64], rounds=20, shift=2, mirror=True, cut=0, rate=.1, batch=128, size=28,
                           licence='Fashion-MNIST (Xiao, Rasul & Vollgraf 2017), MIT'),
-    'cifar10': dict(widths=[32, 64, 128, 192], rounds=40, shift=4, mirror=True, cut=8, rate=.2, batch=256, size=32,
+    'cifar10': dict(widths=[16, 48, 128, 192], rounds=40, shift=4, mirror=True, cut=8, rate=.2, batch=256, size=32,
                     licence='CIFAR-10 (Krizhevsky 2009), no licence stated by its authors; the weights hold no picture')}
 
 

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['scheduled', 'Callback', 'EMA', 'Schedule', 'LinearDecay', 'r3gan_schedules', 'History', 'TensorBoard',
-           'TrainingDiverged', 'last_good', 'nan_in', 'NaNGuard', 'Preview', 'SampleGrid', 'Progress', 'Checkpoint']
+           'TrainingDiverged', 'last_good', 'nan_in', 'NaNGuard', 'Preview', 'SampleGrid', 'Score', 'Progress',
+           'Checkpoint']
 
 # %% ../nbs/api/callbacks.ipynb #52b26b6d
 import copy, csv, io, math, time
@@ -275,6 +276,47 @@ class SampleGrid(Preview):
         super().after_fit(t)
         if t.error is None and t.run and len(self.grids) > 1: save_film(Path(t.run)/'samples'/'film.webp', [g for _, g in self.grids])
 
+# %% ../nbs/api/callbacks.ipynb #5f0f0002
+class Score(Callback):
+    "Measure samples of the averaged generator on the way, and keep the best generator, in memory and in the folder `best` of the run."
+    def __init__(self, measure, # samples N×… → dict of numbers, the first of which is to be small
+                 every:int=500, # steps between two scores; there is also one at the end
+                 n:int=2000,    # samples, always from the same noise
+                 labels=None):  # function of G that gives n labels or None (default: 0, 1, 2, … again)
+        self.measure, self.every = measure, check_number(every, 'every', 1, 1e9, whole=True)
+        self.n, self.labels = check_number(n, 'n', 2, 1e6, whole=True), labels
+        self.rows, self.best, self.weights = [], None, {}
+    def after_step(self, t):
+        if t.step % self.every == 0: self.look(t)
+    def after_fit(self, t):
+        if t.error is None and t.step and (not self.rows or self.rows[-1]['step'] != t.step): self.look(t)
+    def look(self, t):
+        labels = self.labels and self.labels(t.G)
+        row = self.measure(t.sample(self.n, seed=1, labels=labels))
+        if t.history and t.history[-1]['step'] == t.step: t.history[-1].update(row)
+        else: t.extra.update(row)
+        self.rows.append(dict(step=t.step, **row))
+        value = next(iter(row.values()))
+        if self.best is None or value < self.best[1]:
+            self.best = t.step, value
+            self.weights = {k: v.detach().to('cpu', copy=True) for k, v in t.generator.state_dict().items()}
+            if t.run: self.write(t)
+    def write(self, t):
+        folder = Path(t.run)/'best'
+        save_json(folder/'config.json', {**t.config, 'step': t.step, 'chosen_by': self.rows[-1]})
+        save_tensors(folder/'generator.safetensors', self.weights, step=t.step)
+    def __str__(self):
+        "The last score, for the bar."
+        if not self.rows: return ''
+        name, value = [*self.rows[-1].items()][1]
+        return f'{name} {value:.3g}'
+    def state(self):
+        if self.best is None: return {}
+        return {'best': torch.tensor(self.best, dtype=torch.float64), **{f'G.{k}': v for k, v in self.weights.items()}}
+    def load_state(self, tensors):
+        step, value = tensors['best'].tolist()
+        self.best, self.weights = (int(step), value), {k[2:]: v for k, v in tensors.items() if k.startswith('G.')}
+
 # %% ../nbs/api/callbacks.ipynb #4e0efe31
 class Progress(Callback):
     "A progress bar with the losses and the steps per second, over steps or over minutes."
@@ -299,6 +341,7 @@ class Progress(Callback):
             words.append(f'{(t.step - self.first[0])/(t.seconds - self.first[1]):.3g} steps/s')
         row = t.history[-1] if t.history else None
         if row: words += [f"D {row['d_loss']:.3f}", f"G {row['g_loss']:.3f}"]
+        words += [str(cb) for cb in t.cbs if isinstance(cb, Score) and cb.rows]
         self.bar.set_postfix_str(', '.join(words), refresh=False)
     def after_fit(self, t):
         if hasattr(self, 'bar'): self.update(t); self.bar.close()

@@ -42,11 +42,6 @@ def _data(a, kind, record, device):
     kind.compare(record, seen)
     return train, test, seen
 
-def _labels(G, train, n, seed):
-    "A conditional G is asked for classes as often as the training data has them."
-    if not getattr(G, 'classes', 0): return None
-    return train.labels.cpu()[torch.randint(len(train.labels), (n,), generator=torch.Generator().manual_seed(seed))]
-
 @command('gan_eval')
 def main(argv=None):
     "Score a run from the shell; returns the exit code."
@@ -60,7 +55,7 @@ def main(argv=None):
     record = {'shape': shape, **(record or {})}
     train, test, seen = _data(a, kind, record, device)
     own = {name: getattr(a, name) for name in kind.eval_options}
-    result = kind.score(kind.draw(G, config, n, seed, _labels(G, train, n, seed)), train, test, seen, device, **own)
+    result = kind.score(kind.draw(G, config, n, seed, labels_as_in(train, G, n, seed)), train, test, seen, device, **own)
     result.setdefault('protocol', {}).update(run=str(a.run), seed=seed)
     print(json.dumps(result, indent=1) if a.json else kind.report(result))
 

@@ -39,7 +39,7 @@ def _check_new(out):
 
 _numbers = dict(steps=(1, 1e8, True, False), minutes=(0, 1e5, False, True), batch_size=(1, 100_000, True, False),
                 lr=(0, 10, False, True), gamma=(0, 1e6, False, False), d_steps=(1, 1000, True, False),
-                seed=(0, 2**32 - 1, True, False), limit=(1, 1e9, True, False))
+                seed=(0, 2**32 - 1, True, False), limit=(1, 1e9, True, False), score_every=(1, 1e9, True, False))
 
 def _check_numbers(a):
     "Raise for numbers that make no sense, before anything is loaded or written."
@@ -57,9 +57,14 @@ def _own(a, owner, attribute, owners, whose):
     return {name: getattr(a, name) for name in mine}
 
 # %% ../nbs/api/train.ipynb #e7c88fe5
-def _callbacks(kind, data, out):
-    "What belongs to the command: samples on the way, and checkpoints into the folder that it has locked."
-    return [cb for cb in (kind.preview(data), Checkpoint(out, locked=True)) if cb]
+def _callbacks(kind, data, out, record=None, every=None):
+    "What belongs to the command: samples on the way, scores if asked for, and checkpoints into the folder that it has locked."
+    scores = [_scores(kind, data, record, every)] if every else []
+    return [cb for cb in (kind.preview(data), *scores, Checkpoint(out, locked=True)) if cb]
+
+def _scores(kind, data, record, every, n=2000):
+    test = kind.load(record['name'], 'test', device=data.device, record=record)
+    return Score(kind.scorer(data, test), every, n, labels=lambda G: labels_as_in(data, G, n))
 
 def _versions(): return dict(gan_course=gan_course.__version__, torch=torch.__version__, python=platform.python_version())
 
@@ -91,11 +96,11 @@ def _new(a, out, lock):
     data = kind.load(a.data, batch_size=a.batch_size or 1, limit=a.limit, device=device, seed=a.seed or 0, **own)
     settled = recipe.settle(asked, data)
     data.batch_size = settled['batch_size']
-    trainer = recipe.make(data, settled, device, _callbacks(kind, data, out))
-    if run: trainer.start_from(run)
     record = kind.record(data, kind.full_name(a.data), a.limit, **own)
+    trainer = recipe.make(data, settled, device, _callbacks(kind, data, out, record, a.score_every))
+    if run: trainer.start_from(run)
     kept = {k: settled[k] for k in ('recipe', 'batch_size', 'decay_start', 'own', 'plan')}
-    trainer.notes = {**trainer.notes, **kept, 'data': record, 'finished': False, 'versions': _versions()}
+    trainer.notes = {**trainer.notes, **kept, 'data': record, 'score_every': a.score_every, 'finished': False, 'versions': _versions()}
     lock.acquire()
     _check_new(out)                                    # once more: somebody else may have begun in between
     for left in out.rglob('.*.tmp'): left.unlink()     # of a run that was killed while it wrote its first checkpoint
@@ -158,13 +163,14 @@ def _resumed(a, out, lock):
                      device=device, seed=settled['seed'], record=record)
     kind.compare(record, data)
     changes = {k: v for k, v in (('precision', a.precision), ('lr', a.lr), ('d_lr', a.lr)) if v is not None}
-    trainer = recipe.resume(out, settled, device, _callbacks(kind, data, out), **changes)
+    every = a.score_every or config.get('score_every')
+    trainer = recipe.resume(out, settled, device, _callbacks(kind, data, out, record, every), **changes)
     plan = dict(steps=a.steps, minutes=a.minutes) if a.steps or a.minutes else settled['plan']
     if (trainer.step if plan['steps'] else trainer.seconds/60) >= (plan['steps'] or plan['minutes']):
         raise UserError(f'{out} is finished ({trainer.step} steps, {trainer.seconds/60:.1f} minutes): to go on, '
                         f'give a larger total, such as --steps {2*trainer.step}')
     now = kind.record(data, record['name'], record.get('limit'), **{k: record.get(k) for k in kind.train_options})
-    trainer.notes.update(plan=plan, finished=False, data=now, recipe=recipe.name, own=settled['own'])
+    trainer.notes.update(plan=plan, finished=False, data=now, recipe=recipe.name, own=settled['own'], score_every=every)
     return trainer, data
 
 # %% ../nbs/api/train.ipynb #2902dfed
@@ -197,6 +203,7 @@ def _parser():
     p.option('lr', help=f'learning rate of both networks ({_help_of("lr")}; '
                         'with a penalty, on little data, or for D, the recipe may take another)')
     p.option('limit', help='use only this many samples')
+    p.option('score_every', help='measure samples every so many steps, and keep the best generator in RUN/best (default: never)')
     p.option('seed', help='of weights, noise and order (default: 0)')
     p.option('device', help='auto, cpu, cuda, cuda:1, mps (default: auto)')
     p.option('precision', help='auto, fp32, bf16 (default: auto: bf16 on CUDA)')
@@ -255,12 +262,21 @@ def _begin(trainer, data, out, plan):
     until = f"to step {plan['steps']}" if plan['steps'] else f"until {plan['minutes']:g} minutes are trained"
     print(f"{data}\n{out}: {trainer.notes['recipe']}, {trainer.loss.name}, penalty {penalty}, on {trainer.device}, {start}{until}")
 
+def _best_line(scores, out):
+    "Which generator the scores recommend."
+    step, value = scores.best
+    name, last = [*scores.rows[-1].items()][1] if scores.rows else ('score', value)
+    if step == scores.rows[-1]['step']: return f'the last: {name} {value:.3g}'
+    return f"step {step}, {name} {value:.3g} (the last: {last:.3g}): {pasted('gan_sample', out/'best', '--n', 100, '--out', 'best.png')}"
+
 def _end(trainer, out, plan):
     "What has happened, and what one could do next."
     kind, recipe = kind_named(trainer.notes['data']), recipes[trainer.notes['recipe']]
     more = ('--steps', 2*trainer.step) if plan['steps'] else ('--minutes', f"{2*plan['minutes']:g}")
     print(f'trained {trainer.step} steps in {trainer.seconds/60:.1f} minutes\n{kind.where(out, trainer.step)}')
     if (line := recipe.verdict(trainer)): print(f'verdict    {line}')
+    for cb in trainer.cbs:
+        if isinstance(cb, Score) and cb.best: print(f'best       {_best_line(cb, out)}')
     print(f"try next   {pasted('gan_sample', out, '--n', 100, '--out', 'more' + kind.suffix)}\n           "
           f"{pasted('gan_eval', out)}\n           "
           f"{pasted('gan_train', '--out', out, '--resume', *more)}")
