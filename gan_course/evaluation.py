@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['frechet_distance', 'Classifier', 'train_classifier', 'ResidualClassifier', 'ruler', 'classifier_for',
            'frechet_extrapolated', 'standard_error', 'kernel_distance', 'inception_score', 'precision_recall',
-           'density_coverage', 'nearest', 'memorisation', 'score', 'report', 'inception_fid']
+           'density_coverage', 'nearest', 'memorisation', 'score', 'headline', 'report', 'inception_fid']
 
 # %% ../nbs/2_practice/06_evaluation.ipynb #bc11dbe2
 import json, warnings, zlib
@@ -473,12 +473,15 @@ def _shuffled(images, rng):
 
 def _compare_with(reference, m):
     "A function of features; what depends on the reference alone is computed once."
-    part, within = torch.from_numpy(reference[:m]), _alikeness(reference)
+    # All by pairs: 5,000 of each are plenty, and single precision is enough for radii
+    reference = reference[:m]
+    part, within = torch.from_numpy(reference).float(), _alikeness(reference)
     radii = [_radii(part, k) for k in (3, 5)] if m >= _neighbours_need else None
     def compare(f):
+        f = f[:m]
         kernel = float(_alikeness(f) + within - 2*_alikeness(f, reference))
-        four = (_neighbour_scores(part, torch.from_numpy(f[:m]), *radii) if radii else
-                dict.fromkeys(_neighbour_names))
+        four = (_neighbour_scores(part, torch.from_numpy(f).float(), *radii) if radii
+                else dict.fromkeys(_neighbour_names))
         return dict(kernel_distance=kernel, **four)
     return compare
 
@@ -564,12 +567,22 @@ def score(
         protocol=_protocol(n, real, ref, m, train, net, about, seen, why_not))
 
 # %% ../nbs/2_practice/06_evaluation.ipynb #ecd415a0
+def headline(
+    result:dict # from `score`
+) -> str:
+    "The three numbers to look at first, each with what real images get."
+    r, real = result, result['real']
+    parts = [f"Fréchet {r['frechet_distance']:.2f} (real {r['floor']:.2f})"]
+    if r['precision'] is not None:
+        parts += [f"{key} {r[key]:.2f} ({real[key]:.2f})" for key in ('precision', 'coverage')]
+    return ', '.join(parts)
+
 def _distance_lines(r, p):
-    error = f" ± {r['standard_error']:.3f}" if r['standard_error'] is not None else ''
-    at = f" ({p['floor_samples']} of them)" if p['floor_samples'] != p['samples'] else ''
-    yield (f"Fréchet distance  {r['frechet_distance']:.3f}{error}   "
-           f"(real train images{at} {r['floor']:.3f}, noise {r['noise']:.1f}; "
-           f"{r['percent_of_noise']:.2f} % of noise)")
+    yield headline(r)
+    at = f" {p['floor_samples']}" if p['floor_samples'] != p['samples'] else ' as many'
+    yield f"in brackets        what{at} real training images get"
+    if r['standard_error'] is not None:
+        yield f"standard error    {r['standard_error']:.3f} (of the Fréchet distance)"
     indent = ' '*18
     if r['frechet_distance'] > r['noise']:
         yield indent + 'worse than noise: mere noise is nearer to the real images'
@@ -581,11 +594,9 @@ def _other_lines(r):
     def both(key, form):
         "A value, and what real training images get."
         return '–' if r[key] is None else f"{r[key]:{form}} ({r['real'][key]:{form}})"
-    yield (f"kernel distance   {both('kernel_distance', '.4f')}   "
-           'in brackets: real train images')
+    yield f"kernel distance   {both('kernel_distance', '.4f')}"
     if r['precision'] is not None:
-        yield f"precision, recall {both('precision', '.3f')}, {both('recall', '.3f')}"
-        yield f"density, coverage {both('density', '.3f')}, {both('coverage', '.3f')}"
+        yield f"recall, density   {both('recall', '.3f')}, {both('density', '.3f')}"
     if r['classifier_score'] is not None:
         yield (f"classifier score  {both('classifier_score', '.2f')}   "
                'the inception score, by our classifier')
