@@ -6,9 +6,14 @@
 __all__ = []
 
 # %% ../nbs/api/all.ipynb #7a1aea80
-from . import core, animation, objectives, sampling, callbacks, training, runs, folders, data, networks, augment, evaluation, kinds, recipes
+from . import core, animation, objectives, sampling, callbacks, training, runs, folders
+from . import data, networks, augment, evaluation, kinds, recipes
+
+# %% ../nbs/api/all.ipynb #9f2ea782
 _modules = (core, animation, objectives, sampling, callbacks, training, runs, folders, data, networks, augment,
             evaluation, kinds, recipes)      # before the names of some of them stand for what is in them
+
+# %% ../nbs/api/all.ipynb #e15a1a02
 from .core import *
 from .animation import *
 from .objectives import *

@@ -24,6 +24,7 @@ def colour(
     mean = x.mean((1, 2, 3), keepdim=True)
     return mean + (x - mean)*_each(x, .5, 1.5)     # contrast halved to 1.5-fold
 
+# %% ../nbs/2_practice/08_cifar.ipynb #9baa50d4
 def _shifts(n, side, by, device):
     "n matrices N×1×side×side; each moves a column by a whole number from −by to by."
     i = torch.arange(side, device=device)
@@ -38,6 +39,7 @@ def translation(
     n, _, h, w = x.shape
     return _shifts(n, h, h//8, x.device)@x@_shifts(n, w, w//8, x.device).mT
 
+# %% ../nbs/2_practice/08_cifar.ipynb #91224de7
 def cutout(
     x # N×C×H×W
 ) -> torch.Tensor: # the same shape
@@ -49,6 +51,7 @@ def cutout(
     rows, columns = outside(x.shape[2]), outside(x.shape[3])
     return x*(rows[:, None, :, None] | columns[:, None, None, :])
 
+# %% ../nbs/2_practice/08_cifar.ipynb #5412cc9b
 policies = {'colour': colour, 'translation': translation, 'cutout': cutout}
 
 # %% ../nbs/2_practice/08_cifar.ipynb #1ac27754

@@ -22,6 +22,7 @@ def _widths(width, doublings, most=8):
     "Channels at each side, small end first: from at most `most`×`width` to `width`."
     return [min(width << i, most*width) for i in range(doublings, -1, -1)]
 
+# %% ../nbs/2_practice/05_networks.ipynb #a06fd68e
 class Double(nn.Module):
     "Twice the side, by linear interpolation."
     def forward(self, x):
@@ -69,6 +70,7 @@ def _to_picture(nf, channels, up):
     return [_conv3(nf, nf, bias=False), *_norm(nf),
             _conv3(nf, 4*channels), nn.PixelShuffle(2)]
 
+# %% ../nbs/2_practice/05_networks.ipynb #2d86fa0e
 class Generator(Conditional):
     "DCGAN G: noise N×z_dim → images N×C×size×size in [−1, 1]. Radford et al. 2015."
     def __init__(self, channels:int, size:int, z_dim:int, width:int, classes:int=0,
@@ -123,6 +125,7 @@ def _check(arch, shape, classes, **numbers):
     check_number(classes, 'classes', 0, 100_000, whole=True)
     for what, value in numbers.items(): check_number(value, what, 1, 4096, whole=True)
 
+# %% ../nbs/2_practice/05_networks.ipynb #8ceef8f7
 @register('dcgan')
 def dcgan(
     shape,               # (channels, size, size): 1 to 4; 28 pixels or 16, 32, … 256
@@ -265,13 +268,14 @@ class GroupedBlock(nn.Module):
             scaled(nn.Conv2d(inside, nf, 1, bias=False), 0))
     def forward(self, x): return x + self.layers(x)
 
-# %% ../nbs/2_practice/05_networks.ipynb #d4312b7a
+# %% ../nbs/2_practice/05_networks.ipynb #a9f6b91b
 def _stages(size, width):
     "Sides and channels from the small end to the large one, half the picture's side."
     base, sides = 7 if size == 28 else 4, []
     while size > base: size //= 2; sides.insert(0, size)
     return list(zip(sides, _widths(width, len(sides) - 1)))
 
+# %% ../nbs/2_practice/05_networks.ipynb #d4312b7a
 class R3G(Conditional):
     "Modern G: noise → images N×C×size×size, cut to [−1, 1] in eval. Huang et al. 2024."
     def __init__(self, channels:int, size:int, z_dim:int, width:int, group:int,

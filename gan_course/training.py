@@ -121,7 +121,6 @@ class GANTrainer(Loop):
         self._optimisers(lr, d_lr, betas)
         self._noise(z_dim, seed)
         self.start(list(cbs))
-
     def d_step(self, real, fake) -> StepStats:
         "One update of D; the penalty takes part every `penalty_every` steps."
         penalty = weight = None
@@ -129,7 +128,6 @@ class GANTrainer(Loop):
             penalty, weight = self.penalty, self.penalty_every*self.gamma_now
         return d_step(self.critic, self.opt_d, real, fake, self.loss, penalty, weight,
                       self.autocast)
-
     def g_step(self, fake, real) -> StepStats:
         "One update of G."
         return g_step(self.critic, self.opt_g, fake, self.loss, real, self.autocast)
@@ -195,6 +193,7 @@ class Critic:
         return self.D(x) if self.labels is None else self.D(x, self.labels)
     def parameters(self): return self.D.parameters()
 
+# %% ../nbs/1_foundations/03_training.ipynb #c5f74ba3
 @patch(as_prop=True)
 def critic(self:GANTrainer):
     "D as the losses see it in this step."
@@ -208,6 +207,7 @@ def noise(self:GANTrainer, n:int) -> torch.Tensor:
     z = torch.randn(n, self.z_dim, device=self.device, generator=self.rng)
     return z.to(self.dtype)
 
+# %% ../nbs/1_foundations/03_training.ipynb #ef93e156
 @patch
 def make(self:GANTrainer, z, learns:bool=True) -> torch.Tensor:
     "G's answer to noise, for the labels of this batch; with a graph if G `learns`."
