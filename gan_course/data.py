@@ -96,6 +96,7 @@ def to_float(
         raise UserError(f'{given}, and bytes lie in [0, 255]: rescale them')
     return to_float(images.to(torch.uint8))
 
+# %% ../nbs/2_practice/04_data.ipynb #620f0002
 class ImageBatches(Batches):
     "Images on a device, in shuffled batches of (images N×C×H×W in [−1, 1], labels N)."
     kind = 'images'
@@ -129,6 +130,7 @@ def resize(
     parts = [F.interpolate(b.float(), **smooth) for b in images.split(2000)]
     return torch.cat([p.round().clamp(0, 255).to(torch.uint8) for p in parts])
 
+# %% ../nbs/2_practice/04_data.ipynb #620f0003
 def _digits(split):
     from sklearn.datasets import load_digits
     digits = load_digits()
@@ -146,11 +148,13 @@ def cache_dir() -> Path:
     except RuntimeError:       # a user without a home, as in some containers
         return Path(tempfile.gettempdir())/f'gan_course-{getattr(os, "getuid", str)()}'
 
+# %% ../nbs/2_practice/04_data.ipynb #620f0004
 def data_dirs() -> list:
     "Where sets are looked for, in this order: `$GAN_COURSE_DATA` if set, `cache_dir()`."
     given = os.environ.get('GAN_COURSE_DATA')
     return ([full_path(given)] if given else []) + [cache_dir()]
 
+# %% ../nbs/2_practice/04_data.ipynb #620f0006
 @contextmanager
 def _impatient(seconds=20):
     "Network calls without an answer give up after `seconds`; urllib would wait forever."

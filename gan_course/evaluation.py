@@ -566,7 +566,7 @@ def score(
         memorisation=copied, real=compare(real) | classes(real_p, of_these=ref_p),
         protocol=_protocol(n, real, ref, m, train, net, about, seen, why_not))
 
-# %% ../nbs/2_practice/06_evaluation.ipynb #ecd415a0
+# %% ../nbs/2_practice/06_evaluation.ipynb #620f0021
 def headline(
     result:dict # from `score`
 ) -> str:
@@ -577,6 +577,7 @@ def headline(
         parts += [f"{key} {r[key]:.2f} ({real[key]:.2f})" for key in ('precision', 'coverage')]
     return ', '.join(parts)
 
+# %% ../nbs/2_practice/06_evaluation.ipynb #620f0023
 def _distance_lines(r, p):
     yield headline(r)
     at = f" {p['floor_samples']}" if p['floor_samples'] != p['samples'] else ' as many'
@@ -629,6 +630,7 @@ def _protocol_line(p):
             f"{p['image'][1]} pixels; extractor {p['extractor']}, "
             f"accuracy {100*p['extractor_accuracy']:.1f} %, {p['extractor_id']}")
 
+# %% ../nbs/2_practice/06_evaluation.ipynb #ecd415a0
 def report(
     result:dict # from `score`
 ) -> str:
