@@ -13,6 +13,7 @@ from .objectives import *
 from .callbacks import *
 from .training import *
 from .runs import *
+from .data import *
 from .networks import *
 from .augment import *
 
@@ -34,11 +35,11 @@ class Recipe:
                data) -> dict:    # the whole of the settings
         "Decide what the user did not; `UserError` for what does not go together."
         told = self.is_told(asked, data)
-        loss, penalty = self.objective(asked)
+        loss, penalty, every = self.objective(asked, data)
         lr, d_lr = self.rates(data, penalty, told) if asked.get('lr') is None else (asked['lr'], asked['lr'])
         batch = asked.get('batch_size') or min(self.batch_size, len(data.samples))     # a smaller set is one batch
         return dict(recipe=self.name, conditional=told, loss=loss.name, penalty=penalty.name if penalty else 'none',
-                    gamma=asked.get('gamma'), lr=lr, d_lr=d_lr, batch_size=batch, d_steps=asked.get('d_steps') or self.d_steps,
+                    penalty_every=every, gamma=asked.get('gamma'), lr=lr, d_lr=d_lr, batch_size=batch, d_steps=asked.get('d_steps') or self.d_steps,
                     ema=self.ema, decay_start=self.decay_start, plan=self.plan(asked, data), seed=asked.get('seed') or 0,
                     precision=asked.get('precision') or 'auto', own={k: asked.get(k) for k in self.options})
 
@@ -49,11 +50,16 @@ class Recipe:
                             'put what belongs to each class into a folder of its own')
         return told and len(data.classes) > 1
 
-    def objective(self, asked) -> tuple:
-        "Loss and penalty; a loss that cannot do without a penalty brings its own to any network."
+    def objective(self, asked, data) -> tuple:
+        "Loss, penalty, and every how many steps; a loss that cannot do without a penalty brings its own to any network."
         loss = get_loss(asked.get('loss') or self.loss)
-        brings = self.penalty if loss.penalty == 'none' else loss.penalty
-        return loss, get_penalty(brings if asked.get('penalty') is None else asked['penalty'])
+        name, every = self.restraint(data) if loss.penalty == 'none' else (loss.penalty, 1)
+        if asked.get('penalty') is not None: name, every = asked['penalty'], 1
+        return loss, get_penalty(name), every
+
+    def restraint(self, data) -> tuple:
+        "Name of the penalty that this data wants with a loss that needs none, and every how many steps."
+        return self.penalty, 1
 
     def rates(self, data, penalty, told) -> tuple:
         "Learning rates of G and of D."
@@ -85,7 +91,7 @@ class Recipe:
         "A new trainer."
         set_seed(settled['seed'])
         G, D = self.networks(data, settled)
-        kept = {k: settled[k] for k in ('loss', 'penalty', 'gamma', 'lr', 'd_lr', 'd_steps', 'precision', 'seed')}
+        kept = {k: settled[k] for k in ('loss', 'penalty', 'penalty_every', 'gamma', 'lr', 'd_lr', 'd_steps', 'precision', 'seed')}
         return self.trainer(G, D, **kept, **self.trainer_options(settled), device=device, cbs=[*self.callbacks(settled), *cbs])
 
     def resume(self, run, settled, device, cbs=(), **changes) -> GANTrainer:
@@ -168,6 +174,9 @@ class ImageRecipe(Recipe):
 class DCGAN(ImageRecipe):
     name, about = 'dcgan', 'small and quick'
     slow_d = {'digits': .1}     # D's rate over G's, where D would learn the few images by heart
+    few = 5000                  # pictures of one's own up to which R1 keeps D from doing that
+
+    def restraint(self, data): return ('r1', 4) if len(data.samples) <= self.few and data.name not in named_sets else (self.penalty, 1)
 
     def rates(self, data, penalty, told):
         if penalty: return self.lr/2, self.lr/2

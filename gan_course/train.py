@@ -258,7 +258,9 @@ def _until_told(trainer, data, plan):
 
 def _begin(trainer, data, out, plan):
     "What is about to happen."
-    penalty, start = trainer.penalty.name if trainer.penalty else 'none', f'from step {trainer.step} ' if trainer.step else ''
+    penalty = trainer.penalty.name if trainer.penalty else 'none'
+    if trainer.penalty_every > 1: penalty += f' every {trainer.penalty_every} steps'
+    start = f'from step {trainer.step} ' if trainer.step else ''
     until = f"to step {plan['steps']}" if plan['steps'] else f"until {plan['minutes']:g} minutes are trained"
     print(f"{data}\n{out}: {trainer.notes['recipe']}, {trainer.loss.name}, penalty {penalty}, on {trainer.device}, {start}{until}")
 
