@@ -7,10 +7,10 @@ __all__ = []
 
 # %% ../nbs/api/all.ipynb #7a1aea80
 from . import core, animation, objectives, sampling, callbacks, training, runs, folders
-from . import data, networks, augment, evaluation, kinds, recipes
+from . import data, groups, networks, augment, evaluation, kinds, recipes
 
 # %% ../nbs/api/all.ipynb #9f2ea782
-_modules = (core, animation, objectives, sampling, callbacks, training, runs, folders, data, networks, augment,
+_modules = (core, animation, objectives, sampling, callbacks, training, runs, folders, data, groups, networks, augment,
             evaluation, kinds, recipes)      # before the names of some of them stand for what is in them
 
 # %% ../nbs/api/all.ipynb #e15a1a02
@@ -23,6 +23,7 @@ from .training import *
 from .runs import *
 from .folders import *
 from .data import *
+from .groups import *
 from .networks import *
 from .augment import *
 from .evaluation import *

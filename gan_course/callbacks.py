@@ -259,7 +259,7 @@ class SampleGrid(Preview):
         super().__init__(every, **when)
         self.n, self.ncol, self.keep, self.names, self.grids = n, ncol, keep, names, []
     def picture(self, t):
-        if not 2 <= t.classes <= 16: return image_grid(self.sample(t, self.n), self.ncol, fill=128)
+        if not 2 <= t.classes <= 16 or hasattr(t.G, 'shares'): return image_grid(self.sample(t, self.n), self.ncol, fill=128)
         grid = image_grid(self.sample(t, 8*t.classes), t.classes, fill=128)        # a column for each class
         return with_names(grid, self.names) if self.names and len(self.names) == t.classes else grid
     def sample(self, t, n):

@@ -106,8 +106,8 @@ def labels_as_in(
     data, G,   # the training data, and a generator
     n, seed=0  # how many, and of the choice
 ):
-    "n labels drawn as often as the data has them, for a conditional G; None for another."
-    if not getattr(G, 'classes', 0): return None
+    "n labels drawn as often as the data has them, for a conditional G; None for another, or one that knows its own shares."
+    if not getattr(G, 'classes', 0) or hasattr(G, 'shares'): return None
     return data.labels.cpu()[torch.randint(len(data.labels), (n,), generator=torch.Generator().manual_seed(seed))]
 
 kinds = {}

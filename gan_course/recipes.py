@@ -8,12 +8,14 @@ __all__ = ['recipes', 'Recipe', 'register_recipe', 'recipe_for', 'ImageRecipe', 
 # %% ../nbs/api/recipes.ipynb #188f1fb8
 import warnings
 
+import torch
 from .core import *
 from .objectives import *
 from .callbacks import *
 from .training import *
 from .runs import *
 from .data import *
+from .groups import *
 from .networks import *
 from .augment import *
 
@@ -87,6 +89,9 @@ class Recipe:
         "What belongs to the recipe; previews and checkpoints are added by `gan_train`."
         return [EMA(settled['ema']), LinearDecay(settled['decay_start'])]
 
+    def prepare(self, data, settled):
+        "Change the data as this recipe needs it, before a run and before it goes on."
+
     def make(self, data, settled, device, cbs=()) -> GANTrainer:
         "A new trainer."
         set_seed(settled['seed'])
@@ -139,17 +144,35 @@ class ImageRecipe(Recipe):
     kind = 'images'
     minutes = {'digits': 1.5, 'mnist': 2., 'fashion_mnist': 3., 'cifar10': 15.}
     options = dict(augment=dict(help=f"change what D sees, real and fake: all, none, or some of {', '.join(policies)}, joined by commas; "
-                                     "for few pictures in runs of more than 4,500 steps; in shorter ones it costs quality (default: none)"))
+                                     "for few pictures in runs of more than 4,500 steps; in shorter ones it costs quality (default: none)"),
+                   groups=dict(help='for pictures without classes: sort them into so many groups of look-alikes first, and tell both networks the group; '
+                                    'auto: 20, fewer for less than 1,000 pictures (default: 0, none)'))
 
     def settle(self, asked, data):
         settled = super().settle(asked, data)
         if not asked.get('batch_size'): settled['batch_size'] = min(settled['batch_size'], self.batch_for(data.shape[-1]))
         settled['own']['augment'] = ','.join(self.policies(asked.get('augment')))
+        settled['own']['groups'] = self.groups(asked, data, settled['conditional'])
         steps, minutes = settled['plan'].values()
         if settled['own']['augment'] and (steps or 0) <= 4500 and (minutes or 0) <= 15:
             warnings.warn('augmentation was measured to cost quality in runs of up to 4,500 steps, '
                           'also on few pictures: it is for long runs')
         return settled
+
+    def groups(self, asked, data, told) -> int:
+        "Into how many groups the pictures are sorted."
+        given = asked.get('groups')
+        given = groups_for(len(data.samples)) if given == 'auto' else check_number(given or 0, '--groups', 0, 1000, whole=True)
+        if told and given: raise UserError('--groups is for pictures without classes: leave it out, or leave --conditional out')
+        return given
+
+    def prepare(self, data, settled):
+        if settled['own'].get('groups'): data.labels = find_groups(data.images, settled['own']['groups']).to(data.device)
+
+    def network_options(self, data, settled):
+        k = settled['own'].get('groups')
+        if not k: return super().network_options(data, settled)
+        return dict(classes=k, shares=(torch.bincount(data.labels.cpu(), minlength=k).double()/len(data.labels)).tolist())
 
     def batch_for(self, size) -> int:
         "Large pictures come in smaller batches: what a step holds in memory grows with the pixels."
@@ -164,6 +187,7 @@ class ImageRecipe(Recipe):
         return super().recorded(config) or {'augment': ','.join(config.get('augment', []))}      # as the first version wrote it
 
     def same_option(self, option, given, value):
+        if option == 'groups': return given == 'auto' or str(given) == str(value or 0)
         return ','.join(self.policies(given)) == (value or '') if option == 'augment' else given == value
 
     def trainer_options(self, settled):

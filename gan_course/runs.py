@@ -169,7 +169,7 @@ def start_from(self:GANTrainer,
 ):
     "Take over the weights of another run's networks before training."
     run, config = full_path(run), run_config(run)
-    mine, theirs = [{k: v for k, v in (c or {}).items()} for c in (getattr(self.G, 'config', None), config['networks'])]
+    mine, theirs = [{k: v for k, v in (c or {}).items() if k != 'shares'} for c in (getattr(self.G, 'config', None), config['networks'])]
     if mine != theirs:
         other = ', '.join(f'{k} {theirs.get(k)} there and {mine.get(k)} here' for k in {**mine, **theirs} if mine.get(k) != theirs.get(k))
         raise UserError(f'{run} has other networks: {other}')

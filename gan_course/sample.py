@@ -45,9 +45,10 @@ def _label(
     given   # as the user gave it, or None
 ):
     "The number of a class, and the names of all."
-    classes = (config.get('networks') or {}).get('classes', 0)
+    networks = config.get('networks') or {}
+    classes = networks.get('classes', 0)
     names = ((config.get('data') or {}).get('classes') or [str(i) for i in range(classes)]) if classes else None
-    if given is None: return None, names
+    if given is None: return None, None if networks.get('shares') else names
     if not classes: raise UserError('this run was not trained with --conditional: it cannot draw a class that is asked for')
     if given not in names and given.isdecimal() and int(given) < classes: return int(given), names
     return pick(given, {name: i for i, name in enumerate(names)}, 'label'), names

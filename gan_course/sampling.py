@@ -59,16 +59,25 @@ def laid_out(
     return net.to(memory_format=torch.channels_last) if channels_last and not volumes else net
 
 # %% ../nbs/api/sampling.ipynb #21200ff3
+def _drawn(n, shares, seed):
+    "n classes, each as often as its share says; the first do not depend on n."
+    rng = torch.Generator().manual_seed(seed ^ 0x51ED270B)
+    dice = torch.cat([torch.rand(64, generator=rng, dtype=torch.float64) for _ in range(-(-n//64))])[:n]
+    upto = torch.tensor(shares, dtype=torch.float64).cumsum(0)
+    return torch.searchsorted(upto/upto[-1], dice).clamp(max=len(shares) - 1)
+
 def labels_for(
     n:int,       # how many samples
     classes:int, # that the generator knows; 0: none
-    labels=None  # one label for all, or n of them (default: 0, 1, 2, … and again)
+    labels=None, # one label for all, or n of them (default: 0, 1, 2, … and again, or by `shares`)
+    shares=None, # how often each class is drawn, a number for each (default: equally often)
+    seed:int=0   # of the draw by shares
 ):
     "n labels, or None for a generator without classes; `UserError` for labels that it does not know."
     if not classes:
         if labels is not None: raise UserError('this generator was not trained with labels: it cannot draw a class that is asked for')
         return None
-    if labels is None: return torch.arange(n) % classes
+    if labels is None: return torch.arange(n) % classes if shares is None else _drawn(n, shares, seed)
     labels = torch.as_tensor(labels).long()
     if labels.dim() == 0: labels = labels.expand(n)
     if len(labels) != n: raise UserError(f'{n} samples need {n} labels, not {len(labels)}')
@@ -92,7 +101,7 @@ def sample_from(
 ) -> torch.Tensor:       # n×… on the CPU
     "Samples of `G` in evaluation mode; G and torch's random numbers are left as they were."
     z = seeded_noise(check_number(n, 'n', 1, 1e8, whole=True), z_dim, seed)
-    y = labels_for(n, getattr(G, 'classes', 0), labels)
+    y = labels_for(n, getattr(G, 'classes', 0), labels, getattr(G, 'shares', None), seed)
     device, dtype = place(G)
     inputs = [v.split(batch_size) for v in ((z.to(dtype),) if y is None else (z.to(dtype), y))]
     with undisturbed(G, seed=seed):

@@ -96,6 +96,7 @@ def _new(a, out, lock):
     data = kind.load(a.data, batch_size=a.batch_size or 1, limit=a.limit, device=device, seed=a.seed or 0, **own)
     settled = recipe.settle(asked, data)
     data.batch_size = settled['batch_size']
+    recipe.prepare(data, settled)
     record = kind.record(data, kind.full_name(a.data), a.limit, **own)
     trainer = recipe.make(data, settled, device, _callbacks(kind, data, out, record, a.score_every))
     if run: trainer.start_from(run)
@@ -162,6 +163,7 @@ def _resumed(a, out, lock):
     data = kind.load(record['name'], batch_size=settled['batch_size'], limit=record.get('limit'),
                      device=device, seed=settled['seed'], record=record)
     kind.compare(record, data)
+    recipe.prepare(data, settled)
     changes = {k: v for k, v in (('precision', a.precision), ('lr', a.lr), ('d_lr', a.lr)) if v is not None}
     every = a.score_every or config.get('score_every')
     trainer = recipe.resume(out, settled, device, _callbacks(kind, data, out, record, every), **changes)
