@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['find_groups', 'groups_for']
 
-# %% ../nbs/api/groups.ipynb #256c63e9
+# %% ../nbs/api/groups.ipynb #ebe3f2a5
 import warnings
 
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 from .core import *
 from .data import *
 
-# %% ../nbs/api/groups.ipynb #40d8dcf7
+# %% ../nbs/api/groups.ipynb #6e0e1b99
 def _points(images, size=32, components=50, seed=0):
     "Pictures as a few numbers each: their principal components, of at most size×size pixels."
     from sklearn.decomposition import PCA
@@ -38,10 +38,10 @@ def find_groups(
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')        # that the network of neighbours may fall into pieces: then these are groups
         found = method.fit_predict(points[first])
-    groups = found if len(first) == len(points) else KNeighborsClassifier(1).fit(points[first], found).predict(points)
+    groups = KNeighborsClassifier(1).fit(points[first], found).predict(points)        # for those of `first`: their own
     return torch.as_tensor(groups).long()
 
-# %% ../nbs/api/groups.ipynb #a1915ff5
+# %% ../nbs/api/groups.ipynb #b150771b
 def groups_for(
     n:int # pictures
 ) -> int: # groups; 0: too few pictures
