@@ -209,7 +209,7 @@ class ResidualClassifier(Classifier):
 
 # %% ../nbs/2_practice/06_evaluation.ipynb #5e0f0005
 def ruler(
-    name # of the set: digits, mnist, fashion_mnist, cifar10
+    name # of the set: digits, mnist, fashion_mnist
 ) -> tuple: # (classifier in evaluation mode, its card: a dict)
     "The feature extractor of a named set that comes with the package."
     folder = files('gan_course').joinpath('rulers')
