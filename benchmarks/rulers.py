@@ -94,8 +94,8 @@ def train_ruler(name, keep, rounds=None):
         spent += time.perf_counter() - t
         last = r + 1 == s['rounds']
         net.eval()
-        print(f'{name} round {r + 1}/{s["rounds"]}: loss {loss:.3f}' + (f', accuracy {accuracy(net, test):.4f}' if r % 5 == 4 or last else '')
-              + f', {spent:.0f} s', flush=True)
+        right = f', accuracy {accuracy(net, test):.4f}' if r % 5 == 4 or last else ''
+        print(f'{name} round {r + 1}/{s["rounds"]}: loss {loss:.3f}{right}, {spent:.0f} s', flush=True)
         torch.save(dict(net=net.state_dict(), opt=opt.state_dict(), plan=plan.state_dict(), round=r + 1, seconds=spent), f'{state}.new')
         Path(f'{state}.new').replace(state)
     write(name, net.eval(), s, train, test, spent, fast)
@@ -107,7 +107,8 @@ def write(name, net, s, train, test, seconds, fast):
     net.load_state_dict({k: v.float() for k, v in half.items()}, strict=False)
     folder = root/'gan_course'/'rulers'
     card = dict(set=name, task='class', accuracy=round(accuracy(net.eval(), test), 4), n_train=len(train.images), n_test=len(test.images),
-                image=list(train.shape), classes=train.classes, config=net.config, settings=s, seed=0, bfloat16=fast, seconds=round(seconds),
+                image=list(train.shape), classes=train.classes, config=net.config, settings=s, seed=0, bfloat16=fast,
+                seconds=round(seconds),
                 command=f'python benchmarks/rulers.py {name}', date=datetime.date.today().isoformat(),
                 hardware=dict(cpu=cpu_name(), instructions=torch.backends.cpu.get_cpu_capability(), threads=torch.get_num_threads()),
                 versions=dict(torch=torch.__version__), data_licence=s.pop('licence'))

@@ -54,8 +54,8 @@ class Batches:
     def __repr__(self):
         shape = '×'.join(map(str, self.shape)) or 'numbers'
         classes = f'{len(self.classes)} classes, ' if self.classes else ''
-        return (f'{one_line(self.name)}: {len(self.samples)} {self.kind} {shape}, {classes}'
-                f'{len(self)} batches of {self.batch_size} on {self.device}')
+        return (f'{one_line(self.name)}: {len(self.samples)} {self.kind} {shape}, '
+                f'{classes}{len(self)} batches of {self.batch_size} on {self.device}')
 
     def ready(self, samples): return samples     # what is drawn, from what is stored
 
@@ -279,7 +279,8 @@ def image_data(
                 name, split, size, limit, device, crop, channels, held)
     data = ImageBatches(images, labels, classes, str(name), batch_size, device, seed)
     for k, v in about.items(): setattr(data, k, v)
-    if data.notes: warnings.warn(f'{one_line(name)}: ' + '; '.join(data.notes), stacklevel=2)
+    said = f'{one_line(name)}: ' + '; '.join(data.notes)
+    if data.notes: warnings.warn(said, stacklevel=2)
     return data
 
 # %% ../nbs/2_practice/04_data.ipynb #64a50fba

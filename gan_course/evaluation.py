@@ -574,7 +574,8 @@ def headline(
     r, real = result, result['real']
     parts = [f"Fréchet {r['frechet_distance']:.2f} (real {r['floor']:.2f})"]
     if r['precision'] is not None:
-        parts += [f"{key} {r[key]:.2f} ({real[key]:.2f})" for key in ('precision', 'coverage')]
+        parts += [f"{key} {r[key]:.2f} ({real[key]:.2f})"
+                  for key in ('precision', 'coverage')]
     return ', '.join(parts)
 
 # %% ../nbs/2_practice/06_evaluation.ipynb #620f0023

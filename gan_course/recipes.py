@@ -41,7 +41,8 @@ class Recipe:
         lr, d_lr = self.rates(data, penalty, told) if asked.get('lr') is None else (asked['lr'], asked['lr'])
         batch = asked.get('batch_size') or min(self.batch_size, len(data.samples))     # a smaller set is one batch
         return dict(recipe=self.name, conditional=told, loss=loss.name, penalty=penalty.name if penalty else 'none',
-                    penalty_every=every, gamma=asked.get('gamma'), lr=lr, d_lr=d_lr, batch_size=batch, d_steps=asked.get('d_steps') or self.d_steps,
+                    penalty_every=every, gamma=asked.get('gamma'), lr=lr, d_lr=d_lr, batch_size=batch,
+                    d_steps=asked.get('d_steps') or self.d_steps,
                     ema=self.ema, decay_start=self.decay_start, plan=self.plan(asked, data), seed=asked.get('seed') or 0,
                     precision=asked.get('precision') or 'auto', own={k: asked.get(k) for k in self.options})
 
@@ -145,7 +146,8 @@ class ImageRecipe(Recipe):
     minutes = {'digits': 1.5, 'mnist': 2., 'fashion_mnist': 3., 'cifar10': 15.}
     options = dict(augment=dict(help=f"change what D sees, real and fake: all, none, or some of {', '.join(policies)}, joined by commas; "
                                      "for few pictures in runs of more than 4,500 steps; in shorter ones it costs quality (default: none)"),
-                   groups=dict(help='for pictures without classes: sort them into so many groups of look-alikes first, and tell both networks the group; '
+                   groups=dict(help='for pictures without classes: sort them into so many groups of look-alikes first, '
+                                    'and tell both networks the group; '
                                     'auto: 20, fewer for less than 1,000 pictures (default: 0, none)'))
 
     def settle(self, asked, data):
@@ -200,7 +202,9 @@ class DCGAN(ImageRecipe):
     slow_d = {'digits': .1}     # D's rate over G's, where D would learn the few images by heart
     few = 5000                  # pictures of one's own up to which R1 keeps D from doing that
 
-    def restraint(self, data): return ('r1', 4) if len(data.samples) <= self.few and data.name not in named_sets else (self.penalty, 1)
+    def restraint(self, data):
+        few = len(data.samples) <= self.few and data.name not in named_sets
+        return ('r1', 4) if few else super().restraint(data)
 
     def rates(self, data, penalty, told):
         if penalty: return self.lr/2, self.lr/2

@@ -6,7 +6,8 @@ import pytest
 
 root = Path(__file__).resolve().parent.parent
 pages = sorted(p for p in (root/'nbs').rglob('*.ipynb') if '.ipynb_checkpoints' not in p.parts)
-layers = ['core', 'animation', 'objectives', 'sampling', 'checks', 'callbacks', 'loop', 'training', 'runs', 'folders', 'data', 'groups', 'networks', 'augment',
+layers = ['core', 'animation', 'objectives', 'sampling', 'checks', 'callbacks', 'loop', 'training', 'runs', 'folders', 'data',
+          'groups', 'networks', 'augment',
           'evaluation', 'kinds', 'recipes', 'commands', 'train', 'sample', 'evaluate', 'all']
 
 
