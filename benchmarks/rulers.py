@@ -7,14 +7,13 @@ after every round, and a run that was broken off goes on from there and gives th
 
 usage: python benchmarks/rulers.py [digits mnist fashion_mnist cifar10] [--keep FOLDER] [--rounds N]
 """
-import argparse, datetime, json, math, time
+import argparse, datetime, json, time
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from common import cpu_name, root
 from gan_course.all import *
-from torch import nn
 
 settings = {
     'digits': dict(widths=[16, 32, 48, 64], rounds=60, shift=2, mirror=False, cut=0, rate=.1, batch=128, size=28,

@@ -179,6 +179,7 @@ def _tensors(found, size):
     classes = [c.split(' - ')[0] for c in found.classes]
     return images.contiguous(), labels.long(), classes
 
+# %% ../nbs/2_practice/04_data.ipynb #640f0001
 def _load(name, split, root, download=False):
     from torchvision import datasets
     cls = dict(mnist=datasets.MNIST, fashion_mnist=datasets.FashionMNIST,
@@ -186,6 +187,7 @@ def _load(name, split, root, download=False):
     found = cls[name](root, train=split == 'train', download=download)
     return _tensors(found, 32 if name == 'cifar10' else 28)
 
+# %% ../nbs/2_practice/04_data.ipynb #640f0002
 def _torchvision(name, split):
     "A set of torchvision from the first folder that has it, or downloaded."
     import torchvision     # an installation without it is no damaged set
@@ -230,6 +232,7 @@ def _some(limit, *tensors):
     order = torch.randperm(len(tensors[0]), generator=torch.Generator().manual_seed(0))
     return [t[order[:limit]] for t in tensors]
 
+# %% ../nbs/2_practice/04_data.ipynb #640f0003
 def _named(name, split, size, limit, channels):
     "Images, labels, classes of a named set, and a dict of found_channels."
     images, labels, classes = named_sets[name](split)
@@ -238,6 +241,7 @@ def _named(name, split, size, limit, channels):
     images = resize(images, size or (28 if name == 'digits' else images.shape[-1]))
     return _as_channels(images, channels), labels, classes, about
 
+# %% ../nbs/2_practice/04_data.ipynb #640f0004
 def _own_folder(name):
     "The folder of pictures called `name`; `UserError` if there is none."
     folder = full_path(name)
@@ -249,6 +253,7 @@ def _own_folder(name):
     if os.sep in str(name): raise UserError(f'no folder {one_line(name)}')
     pick(name, named_sets, 'data set')
 
+# %% ../nbs/2_practice/04_data.ipynb #640f0005
 def image_data(
     name='digits',        # or 'mnist', 'fashion_mnist', 'cifar10', a folder of pictures
     batch_size:int=64,
@@ -300,6 +305,7 @@ def _scenes(split, copies=4):
     images = (ground + (ink - ground)*cover).round().to(torch.uint8)
     return images, labels.repeat(copies), classes
 
+# %% ../nbs/2_practice/04_data.ipynb #640f0006
 def data_or_digits(
     name:str, # a named set
     **options # as for `image_data`

@@ -110,16 +110,16 @@ def _sort_out(folder, base, left):
 def _walk(base, top, left):
     "The pictures in `base`, a folder in `top`, at any depth."
     real_top = Path(os.path.realpath(top))
-    found, todo, seen = [], [base], {real_top, *real_top.parents}
-    while todo:
-        folder = todo.pop()
+    found, ahead, seen = [], [base], {real_top, *real_top.parents}
+    while ahead:
+        folder = ahead.pop()
         real = Path(os.path.realpath(folder))
         if real in seen: left['loop', ''] += 1
         elif _is_run(folder): left['run', ''] += 1
         else:
             seen.add(real)
             pictures, folders = _sort_out(folder, base, left)
-            found += pictures; todo += folders
+            found += pictures; ahead += folders
     return sorted(found, key=lambda p: p.name)
 
 def _scan(top):

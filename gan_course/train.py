@@ -266,12 +266,12 @@ def _begin(trainer, data, out, plan):
     until = f"to step {plan['steps']}" if plan['steps'] else f"until {plan['minutes']:g} minutes are trained"
     print(f"{data}\n{out}: {trainer.notes['recipe']}, {trainer.loss.name}, penalty {penalty}, on {trainer.device}, {start}{until}")
 
-def _best_line(scores, out):
+def _best_line(scores, out, suffix):
     "Which generator the scores recommend."
     step, value = scores.best
-    name, last = [*scores.rows[-1].items()][1] if scores.rows else ('score', value)
+    name, last = [*scores.rows[-1].items()][1]
     if step == scores.rows[-1]['step']: return f'the last: {name} {value:.3g}'
-    return f"step {step}, {name} {value:.3g} (the last: {last:.3g}): {pasted('gan_sample', out/'best', '--n', 100, '--out', 'best.png')}"
+    return f"step {step}, {name} {value:.3g} (the last: {last:.3g}): {pasted('gan_sample', out/'best', '--n', 100, '--out', 'best' + suffix)}"
 
 def _end(trainer, out, plan):
     "What has happened, and what one could do next."
@@ -280,7 +280,7 @@ def _end(trainer, out, plan):
     print(f'trained {trainer.step} steps in {trainer.seconds/60:.1f} minutes\n{kind.where(out, trainer.step)}')
     if (line := recipe.verdict(trainer)): print(f'verdict    {line}')
     for cb in trainer.cbs:
-        if isinstance(cb, Score) and cb.best: print(f'best       {_best_line(cb, out)}')
+        if isinstance(cb, Score) and cb.best: print(f'best       {_best_line(cb, out, kind.suffix)}')
     print(f"try next   {pasted('gan_sample', out, '--n', 100, '--out', 'more' + kind.suffix)}\n           "
           f"{pasted('gan_eval', out)}\n           "
           f"{pasted('gan_train', '--out', out, '--resume', *more)}")

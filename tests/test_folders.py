@@ -7,8 +7,7 @@ import torch
 from PIL import Image, PngImagePlugin
 
 from gan_course.core import UserError, save_png
-from gan_course.folders import _Picture, _share, _sides
-from gan_course.folders import picture_suffixes, unlabelled_files
+from gan_course.folders import _Picture, _share, _sides, picture_suffixes, unlabelled_files
 from gan_course.data import Batches, cache_dir, data_dirs, image_data, to_float
 
 
