@@ -233,7 +233,8 @@ def ruler(
 def _ruler_of(*splits):
     "What `ruler` gives for this set, or None: another set, other classes or sizes."
     name, device = splits[0].name, splits[0].device
-    if not files('gan_course').joinpath('rulers').joinpath(f'{name}.json').is_file(): return None
+    there = files('gan_course').joinpath('rulers', f'{name}.json')
+    if not there.is_file(): return None
     net, card = ruler(name)
     made_for = name, card['image'], card['classes']
     if any((d.name, [*d.shape], [*d.classes]) != made_for for d in splits): return None

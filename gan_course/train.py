@@ -271,7 +271,8 @@ def _best_line(scores, out, suffix):
     step, value = scores.best
     name, last = [*scores.rows[-1].items()][1]
     if step == scores.rows[-1]['step']: return f'the last: {name} {value:.3g}'
-    return f"step {step}, {name} {value:.3g} (the last: {last:.3g}): {pasted('gan_sample', out/'best', '--n', 100, '--out', 'best' + suffix)}"
+    try_it = pasted('gan_sample', out/'best', '--n', 100, '--out', 'best' + suffix)
+    return f'step {step}, {name} {value:.3g} (the last: {last:.3g}): {try_it}'
 
 def _end(trainer, out, plan):
     "What has happened, and what one could do next."
