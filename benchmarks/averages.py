@@ -45,7 +45,8 @@ def run(name, seed, steps):
     reference = net.look(test.images)[0]
     def judge(G, z_dim): return round(frechet_distance(net.look(sample_from(G, z_dim, 5000, as_uint8=True))[0], reference), 4)
     three = Three(judge, (.4, 1.))
-    settled = recipes['dcgan'].settle(dict(steps=steps, seed=seed), train)
+    settled = recipes['dcgan'].settle(dict(steps=steps, seed=seed, conditional=False, penalty='none', precision='fp32'), train)
+    settled['ema'] = recipe['ema']
     t = recipes['dcgan'].make(train, settled, 'cpu', [Quiet(), three])
     t.fit(train, steps=steps)
     floor = frechet_distance(net.look(train.images[torch.randperm(len(train.images))[:5000]])[0], reference)

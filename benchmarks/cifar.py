@@ -6,7 +6,7 @@
           can be repeated to the last bit, and several can share the machine. Judged on the way as in time_to_quality.py, and at the
           end with all numbers of gan_eval
 
-The first 80 samples of seed 0, not selected, become nbs/images/cifar_ARCH.png. The rates want an otherwise idle machine; the runs
+The first 80 samples of seed 0, not selected, become nbs/images/cifar_ARCH.webp. The rates want an otherwise idle machine; the runs
 do not mind.
 
 usage: python benchmarks/cifar.py [--minutes 10] [--seeds 0 1] [--processes 2] [--keep FILE]
@@ -132,7 +132,7 @@ def train(arch, seed, minutes, steps):
     t = trainer_for(arch, data, seed, [watch])
     try: t.fit(data, steps=steps)
     except TrainingDiverged as e: return dict(diverged=str(e), rows=watch.rows)
-    if seed == 0: picture(t.generator, root/'nbs'/'images'/f'cifar_{arch}.png')
+    if seed == 0: picture(t.generator, root/'nbs'/'images'/f'cifar_{arch}.webp')
     final = score(sample_from(t.generator, t.z_dim, 10_000, as_uint8=True), j.train, j.test, (j.net, j.about))
     return dict(rows=watch.rows, final={k: v for k, v in final.items() if k not in ('real', 'classes')},
                 real={k: v for k, v in final['real'].items() if k != 'classes'})

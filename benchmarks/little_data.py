@@ -5,7 +5,7 @@ rate. Runs of more than 2,000 steps take a quarter of the rate, the first seed o
 Beside the score: D's mean logit, without augmentation, for (up to) 2,000 training images, held-out images and fakes. A D that learns its
 training set by heart tells training images from held-out ones.
 
-The first 80 samples of seed 0, not selected, become nbs/images/little_NAME.png, for the longest run without augmentation and the one
+The first 80 samples of seed 0, not selected, become nbs/images/little_NAME.webp, for the longest run without augmentation and the one
 with it at equal rates.
 
 usage: python benchmarks/little_data.py [--steps 1500 4500] [--seeds 0 1] [--processes 2] [--keep FILE]
@@ -66,7 +66,7 @@ if __name__ == '__main__':
     p.add_argument('--keep', help='add each finished run to this file, and do not repeat those that are in it')
     a = p.parse_args()
     j = judge()
-    pictures = {'1 %': 'little_plain.png', '1 %, augmented': 'little_augmented.png'}
+    pictures = {'1 %': 'little_plain.webp', '1 %, augmented': 'little_augmented.webp'}
     def to(v, seed, steps):
         return {'picture_to': pictures[v]} if v in pictures and seed == 0 and steps == max(a.steps) else {}
 

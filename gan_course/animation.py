@@ -209,7 +209,7 @@ def _controls(last, name):
 
 # %% ../nbs/api/animation.ipynb #625ecdba
 def animate(
-    panels:list,       # of `Panel`
+    panels:list,       # of Panel
     names:list,        # what each of the T frames is called, such as 'step 100'
     alt:str,           # what the figure shows, for those who cannot see it
     seconds:float=8.   # how long it plays

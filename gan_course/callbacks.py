@@ -173,7 +173,7 @@ class History(Callback):
 # %% ../nbs/api/callbacks.ipynb #c456913c
 class TensorBoard(Callback):
     "Write each new row of the log, and each new preview, for TensorBoard; needs `pip install 'gan_course[tensorboard]'`."
-    def __init__(self, folder=None): # (default: `tensorboard` in the run folder, or `runs/tensorboard`)
+    def __init__(self, folder=None): # (default: tensorboard in the run folder, or runs/tensorboard)
         self.folder, self.writer, self.rows, self.shown = folder, None, 0, 0
     def before_fit(self, t):
         try: from torch.utils.tensorboard import SummaryWriter
@@ -202,7 +202,7 @@ def last_good(
     return f' The last good checkpoint is in {t.run}.' if t.run and (Path(t.run)/'state'/'checkpoint.safetensors').exists() else ''
 
 def nan_in(
-    data,         # what was given to `fit`
+    data,         # what was given to fit
     batches:int=2000 # how many are looked at
 ):
     "A sentence about the first batch that has values that are not finite; None if there is none."
@@ -255,7 +255,7 @@ class SampleGrid(Preview):
     def __init__(self, every:int=None,         # steps between pictures (default: about eight, spread over the run)
                  n:int=64, ncol:int=8, keep:int=100, # images, per row; how many pictures to keep in memory
                  names:list=None,              # of the classes, to stand above the columns of a conditional generator
-                 **when):                      # as for `Preview`
+                 **when):                      # as for Preview
         super().__init__(every, **when)
         self.n, self.ncol, self.keep, self.names, self.grids = n, ncol, keep, names, []
     def picture(self, t):

@@ -49,7 +49,7 @@ def _from_dict(item):
 
 # %% ../nbs/api/checks.ipynb #d4bda6ac
 def check_source(
-    data # what was given to `fit`
+    data # what was given to fit
 ):
     "`UserError` if `data` is one tensor or single samples instead of batches."
     if isinstance(data, (torch.Tensor, np.ndarray)):

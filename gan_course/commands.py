@@ -71,7 +71,7 @@ def _printable(*streams):
 
 # %% ../nbs/api/commands.ipynb #c3f22b7c
 def find_run(
-    run:str # a run folder; `~` is the home folder
+    run:str # a run folder; ~ is the home folder
 ) -> Path:
     "The run folder; a `UserError` that says what is there instead."
     path = full_path(run)

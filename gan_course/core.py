@@ -44,7 +44,7 @@ def check_number(
     low:float=0.,      # smallest allowed value
     high:float=math.inf, # largest allowed value
     whole:bool=False,  # must it be a whole number?
-    above:bool=False,  # must it be strictly larger than `low`?
+    above:bool=False,  # must it be strictly larger than low?
 ):
     "`value` as a number within [low, high], or a `UserError`."
     try: number = float(value)
@@ -57,7 +57,7 @@ def check_number(
 
 # %% ../nbs/api/core.ipynb #83e03bdc
 def get_device(
-    name='auto' # 'auto', 'cpu', 'mps', 'cuda', 'cuda:1', … or a `torch.device`
+    name='auto' # 'auto', 'cpu', 'mps', 'cuda', 'cuda:1', … or a torch.device
 ) -> torch.device:
     "The device called `name`. Raises `UserError` for a name that is unknown or a device that is not there."
     if isinstance(name, torch.device): return name
@@ -82,7 +82,7 @@ def set_seed(
 
 # %% ../nbs/api/core.ipynb #36796bdf
 def full_path(
-    path # a path as the user gave it; `~` is the home folder
+    path # a path as the user gave it; ~ is the home folder
 ) -> Path:
     "The path with `~` replaced; `UserError` if there is no such home."
     try: return Path(path).expanduser()
@@ -98,7 +98,7 @@ def one_line(
 # %% ../nbs/api/core.ipynb #5fb5151a
 def write_atomic(
     path, # file to write
-    data  # its whole content: `bytes`, or `str` to be encoded as UTF-8
+    data  # its whole content: bytes, or str to be encoded as UTF-8
 ):
     "Write `data` to `path` so that a reader, or a crash, sees the old file or the new one."
     path = full_path(path)
@@ -174,7 +174,7 @@ def save_tensors(
     write_atomic(path, safetensors_bytes(tensors, {'meta': json.dumps(meta), 'crc32': _checksum(tensors)}))
 
 def load_tensors(
-    path # file that `save_tensors` wrote
+    path # file that save_tensors wrote
 ) -> tuple: # (dict of name → CPU tensor, dict of the other values)
     "Read what `save_tensors` wrote. A missing or damaged file, or a pickle, is a `UserError`; nothing in it is ever run."
     path = full_path(path)
@@ -236,7 +236,7 @@ class Table:
 builders = {}
 
 def register(
-    name:str # how run folders and `--arch` call it
+    name:str # how run folders and --arch call it
 ):
     "Decorator that enters a function `shape, **options → (G, D)` in `builders`; both networks get a `.config` that `build` understands."
     def deco(f):
@@ -253,7 +253,7 @@ def register(
     return deco
 
 def build(
-    config:dict # what a builder left in `.config`
+    config:dict # what a builder left in .config
 ) -> tuple: # (G, D), freshly initialised
     "The networks that `config` describes."
     try:
@@ -273,7 +273,7 @@ def ring(
     modes:int=8,     # number of Gaussians, evenly spaced on a circle
     radius:float=1., # of the circle
     std:float=.05,   # of each Gaussian
-    generator=None   # `torch.Generator` (default: torch's global one)
+    generator=None   # torch.Generator (default: torch's global one)
 ) -> torch.Tensor:   # n×2
     "Points from a ring of Gaussians, the standard test for mode collapse."
     angle = 2*math.pi/modes * torch.randint(modes, (n,), generator=generator)
@@ -281,7 +281,7 @@ def ring(
 
 def two_bumps(
     n:int,         # number of points
-    generator=None # `torch.Generator` (default: torch's global one)
+    generator=None # torch.Generator (default: torch's global one)
 ) -> torch.Tensor: # n×1
     "Points on a line from ½·N(−1, 0.3²) + ½·N(1, 0.3²)."
     side = 2.*torch.randint(2, (n, 1), generator=generator) - 1
@@ -300,7 +300,7 @@ def to_uint8(
     return ((images.float().clamp(-1, 1) + 1)*127.5).round().to(torch.uint8)
 
 def image_grid(
-    images,      # N×C×H×W, as for `to_uint8`
+    images,      # N×C×H×W, as for to_uint8
     ncol:int=8,  # images per row
     pad:int=1,   # pixels between them
     fill:int=255 # grey value of the gaps
@@ -337,7 +337,7 @@ def with_names(
 
 # %% ../nbs/api/core.ipynb #0b408926
 def show_images(
-    images,           # N×C×H×W, as for `to_uint8`
+    images,           # N×C×H×W, as for to_uint8
     ncol:int=16,      # images per row
     title:str=None,   # above the picture
     ax=None,          # matplotlib axes (default: a new figure)

@@ -27,7 +27,7 @@ class Batches:
         classes=(),           # names of the classes
         name:str='samples',   # of the set
         batch_size:int=64,
-        device='auto',        # as for `get_device`
+        device='auto',        # as for get_device
         seed:int=0            # of the order
     ):
         samples = torch.as_tensor(samples)
@@ -106,7 +106,7 @@ class ImageBatches(Batches):
         classes:list=(),      # names of the classes
         name:str='images',    # of the set
         batch_size:int=64,
-        device='auto',        # as for `get_device`
+        device='auto',        # as for get_device
         seed:int=0            # of the order
     ):
         super().__init__(images, labels, classes, name, batch_size, device, seed)
@@ -260,11 +260,11 @@ def image_data(
     size:int=None,        # pixels (default: as is; digits 28; 28 … 128 for a folder)
     split:str='train',    # or 'test'
     limit:int=None,       # use only this many images, always the same
-    device='auto',        # as for `get_device`
+    device='auto',        # as for get_device
     seed:int=0,           # of the order
     crop:str='centre',    # pictures that are not square: their middle, or 'none': padded
     channels:int=None,    # 1 or 3 (default: as they are)
-    held:dict=None        # `.exceptions` of an earlier run: name → 'train' or 'test'
+    held:dict=None        # .exceptions of an earlier run: name → 'train' or 'test'
 ) -> ImageBatches:
     "Images by name or from a folder; `.notes` says what was changed or left out."
     pick(split, ['train', 'test'], 'split'); pick(crop, ['centre', 'none'], 'crop')
@@ -308,7 +308,7 @@ def _scenes(split, copies=4):
 # %% ../nbs/2_practice/04_data.ipynb #640f0006
 def data_or_digits(
     name:str, # a named set
-    **options # as for `image_data`
+    **options # as for image_data
 ) -> ImageBatches:
     "The set called `name`, or the embedded digits at the same size; says so in one line."
     try: return image_data(name, **options)

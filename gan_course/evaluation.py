@@ -83,7 +83,7 @@ def _as_float(x, what):
 
 # %% ../nbs/2_practice/06_evaluation.ipynb #640f0008
 def _one_unit(
-    **sets # name → pictures, as `_array` gives them
+    **sets # name → pictures, as _array gives them
 ) -> list: # the same as float32 in [−1, 1]
     "Pictures in one unit; a set from 0 to 1 among others that reach further is refused."
     floats = [_as_float(x, name) for name, x in sets.items()]
@@ -103,12 +103,13 @@ def _one_unit(
 # %% ../nbs/2_practice/06_evaluation.ipynb #8d3e1605
 class Extractor(nn.Module):
     "What extractors share: a `body` gives N×128 features, a `head` N×K logits of them."
-    def features(self, x): return self.body(x)
+    def features(self, x): return self.seen(self.body(x))
+    def seen(self, hidden): return hidden          # what of the hidden layer counts
     def forward(self, x): return self.head(self.body(x))
 
     @torch.no_grad()
     def look(self,
-        images,        # N×C×H×W, uint8 or float in [−1, 1]; of another range: `UserError`
+        images,        # N×C×H×W, uint8 or float in [−1, 1]; of another range: UserError
         batch_size:int=100 # what fits into a CPU's cache
     ) -> tuple:        # (features N×128, class probabilities N×K), on the CPU
         "What the classifier sees in images."
@@ -116,8 +117,9 @@ class Extractor(nn.Module):
         images = self._checked(images)
         device, feats, probs = next(self.parameters()).device, [], []
         for b in images.split(batch_size):
-            f = self.features(_as_float(b.to(device), 'images'))
-            feats.append(f.cpu()); probs.append(self.head(f).softmax(1).cpu())
+            hidden = self.body(_as_float(b.to(device), 'images'))
+            feats.append(self.seen(hidden).cpu())
+            probs.append(self.head(hidden).softmax(1).cpu())
         return torch.cat(feats), torch.cat(probs)
 
     def _checked(self, images):
@@ -213,10 +215,12 @@ class ResidualClassifier(Extractor):
             _Residual(w4), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
             nn.Linear(w4, 128), nn.Tanh())
         self.head = nn.Sequential(nn.Dropout(.1), nn.Linear(128, classes))
+    # Its direction, of length √128: how long it was only says how sure the network is
+    def seen(self, hidden): return F.normalize(hidden, dim=1)*hidden.shape[1]**.5
 
 # %% ../nbs/2_practice/06_evaluation.ipynb #5e0f0005
 def ruler(
-    name # of the set: digits, mnist, fashion_mnist
+    name # of the set: digits, mnist, fashion_mnist, cifar10
 ) -> tuple: # (classifier in evaluation mode, its card: a dict)
     "The feature extractor of a named set that comes with the package."
     folder = files('gan_course').joinpath('rulers')
@@ -249,8 +253,8 @@ def _fingerprint(data):
 
 def classifier_for(
     train:ImageBatches, test:ImageBatches, # the two splits of a set
-    cache=None # folder (default: `cache_dir()/'classifiers'`)
-) -> tuple:    # (classifier, dict about it), as `train_classifier` gives
+    cache=None # folder (default: cache_dir()/'classifiers')
+) -> tuple:    # (classifier, dict about it), as train_classifier gives
     "The feature extractor for a set: `ruler`'s, or from the cache, or trained now."
     if shipped := _ruler_of(train, test): return shipped
     data = f'{Path(train.name).name}-{train.shape[-1]}'
@@ -383,7 +387,7 @@ _neighbours_need = 200     # with fewer the balls are as large as the gaps
 
 def _neighbour_scores(
     real, fake,    # M×F features each, tensors
-    radii3, radii5 # of `real`: distances to the third and the fifth neighbour
+    radii3, radii5 # of real: distances to the third and the fifth neighbour
 ) -> dict:
     "`precision_recall` and `density_coverage` in one pass over the distances."
     fake_radii, precise, count = _radii(fake, 3), 0, 0
@@ -550,8 +554,8 @@ def _protocol(n, real, ref, m, train, net, about, seen, why_not):
 def score(
     samples,         # N×C×H×W generated images, N ≥ 2: uint8, or float in [−1, 1]
     train:ImageBatches, test:ImageBatches, # the two splits of the real set
-    classifier=None, # what `classifier_for` gives (default: that of this set)
-    seen=None        # images (or `ImageBatches`) that G was trained on (default: `train`)
+    classifier=None, # what classifier_for gives (default: that of this set)
+    seen=None        # images (or ImageBatches) that G was trained on (default: train)
 ) -> dict:           # JSON-able
     "All numbers of the evaluation page, what real images get, and the protocol."
     samples = _as_bytes(samples, train, test)
@@ -582,7 +586,7 @@ def score(
 
 # %% ../nbs/2_practice/06_evaluation.ipynb #620f0021
 def headline(
-    result:dict # from `score`
+    result:dict # from score
 ) -> str:
     "The three numbers to look at first, each with what real images get."
     r, real = result, result['real']
@@ -648,7 +652,7 @@ def _protocol_line(p):
 
 # %% ../nbs/2_practice/06_evaluation.ipynb #ecd415a0
 def report(
-    result:dict # from `score`
+    result:dict # from score
 ) -> str:
     "The score in a few lines for people."
     r, p = result, result['protocol']

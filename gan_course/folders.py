@@ -185,7 +185,7 @@ def _left_notes(top, groups, left, classes, flat, waiting):
     return notes
 
 def unlabelled_files(
-    folder # of pictures, with a folder `unlabelled` in it
+    folder # of pictures, with a folder unlabelled in it
 ) -> list: # of paths
     "The pictures in the folder `unlabelled` of a folder of classes."
     groups, _ = _scan(full_path(folder))

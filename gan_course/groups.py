@@ -24,7 +24,7 @@ def _points(images, size=32, components=50, seed=0):
     return pca.transform(x), first
 
 def find_groups(
-    images,    # N×C×H×W uint8, at least 20 for each group
+    images,    # N×C×H×W uint8, at least 5 for each group
     k:int=20,  # groups
     seed:int=0
 ) -> torch.Tensor: # N numbers of groups, from 0
@@ -32,7 +32,7 @@ def find_groups(
     from sklearn.cluster import SpectralClustering
     from sklearn.neighbors import KNeighborsClassifier
     k = check_number(k, 'groups', 2, 1000, whole=True)
-    if len(images) < 20*k: raise UserError(f'{k} groups need at least {20*k} pictures, not {len(images)}: ask for fewer')
+    if len(images) < max(5*k, 20): raise UserError(f'{k} groups need at least {max(5*k, 20)} pictures, not {len(images)}: ask for fewer')
     points, first = _points(images, seed=seed)
     method = SpectralClustering(k, affinity='nearest_neighbors', n_neighbors=10, assign_labels='cluster_qr', random_state=seed)
     with warnings.catch_warnings():

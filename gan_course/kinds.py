@@ -48,7 +48,7 @@ class Kind:
         "The data; `options` are its own, and `record` what an earlier run recorded of the same data."
         raise NotImplementedError
 
-    def record(self, data, # what `load` gave
+    def record(self, data, # what load gave
                name:str, limit=None, **options) -> dict:
         "What a run keeps of its data, JSON-able; `load` and `compare` get it back."
         return dict(kind=self.name, name=name, limit=limit, classes=list(data.classes), shape=list(data.shape),

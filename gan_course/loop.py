@@ -20,7 +20,7 @@ from .callbacks import *
 class Loop:
     "Everything about a run but the game itself: plan, clock, batches, moments, samples. The game has `look`, `fit` and what it needs."
     def start(self,
-        cbs # callbacks; `History`, `NaNGuard` and `Progress` are added unless one of the kind is given
+        cbs # callbacks; History, NaNGuard and Progress are added unless one of the kind is given
     ):
         "Nothing has been trained yet."
         self.step, self.seconds, self.usual = 0, 0., None

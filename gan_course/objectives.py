@@ -88,7 +88,7 @@ losses = {loss.name: loss for loss in [
 
 # %% ../nbs/1_foundations/02_objectives.ipynb #4232beef
 def get_loss(
-    loss # a name in `losses`, or any object with `.d` and `.g`
+    loss # a name in losses, or any object with .d and .g
 ):
     "The loss of that name; a loss is returned as it is. `UserError` for an unknown name."
     if hasattr(loss, 'd') and hasattr(loss, 'g'): return loss
@@ -96,7 +96,7 @@ def get_loss(
 
 # %% ../nbs/1_foundations/02_objectives.ipynb #32287c69
 def input_slope(
-    logits, # D's logits for `x`, shape N, computed with `x.requires_grad`
+    logits, # D's logits for x, shape N, computed with x.requires_grad
     x       # the input, N×…
 ) -> torch.Tensor: # N: the squared norm ‖∇_x D(x)‖² of each sample, differentiable
     "Squared slope of D at each sample."
@@ -108,7 +108,7 @@ def r1_penalty(
     critic,         # callable: N×… → logits of shape N
     real,           # N×… real samples
     gamma:float=1., # weight γ ≥ 0
-    logits=None     # `critic(real)`, if already computed with `real.requires_grad`
+    logits=None     # critic(real), if already computed with real.requires_grad
 ) -> torch.Tensor:  # scalar
     "γ/2·E‖∇D(x)‖² on real samples. Mescheder et al. 2018."
     if logits is None:
@@ -127,7 +127,7 @@ def gradient_penalty(
     real,             # N×… real samples
     fake,             # N×… fake samples, paired with the real ones as they come
     weight:float=10., # weight ≥ 0
-    generator=None    # `torch.Generator` for α (default: torch's global one)
+    generator=None    # torch.Generator for α (default: torch's global one)
 ) -> torch.Tensor:    # scalar
     "weight·E(‖∇D(x̂)‖−1)² uniformly between real and fake. Gulrajani et al. 2017."
     one_per_sample = (len(real),) + (1,)*(real.dim() - 1)
@@ -159,7 +159,7 @@ penalties = {p.name: p for p in [
 
 # %% ../nbs/1_foundations/02_objectives.ipynb #3066571f
 def get_penalty(
-    penalty # a name in `penalties`, 'none' or None, or a `Penalty`
+    penalty # a name in penalties, 'none' or None, or a Penalty
 ):
     "The penalty called `penalty`, or None for 'none'. `UserError` for an unknown name."
     if penalty is None or isinstance(penalty, Penalty): return penalty

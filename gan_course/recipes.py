@@ -24,11 +24,12 @@ class Recipe:
     "How to train one architecture on one kind of data. Subclass it, change what differs, and register an instance."
     name, kind, about = '', '', ''  # of the builder in `core.builders`; of the kind of data; a few words for --help
     trainer = GANTrainer            # the class; a game of its own overrides `d_step` and `g_step`
-    loss, penalty = 'non_saturating', 'none'
+    loss, penalty, penalty_every = 'non_saturating', 'none', 1
     lr, d_lr = 4e-3, None           # of G and of D (None: the same)
     batch_size, d_steps = 128, 1
     ema, decay_start = .99, .4      # β of the average; from which fraction of the run the rates fall
-    conditional = False             # tell both networks the class, where there are classes?
+    conditional = False             # tell both networks the class? True, False, or 'auto': where each class has `per_class` pictures
+    per_class = 5                   # fewer were not tried
     minutes, other_minutes = {}, 5. # on two CPU cores, by name of the set, and for all others; three times that on a GPU
     enough = 1500                   # steps below a fifth of which nothing is to be expected
     options = {}                    # name → arguments of `add_argument`, for this recipe alone
@@ -48,10 +49,25 @@ class Recipe:
 
     def is_told(self, asked, data) -> bool:
         told = self.conditional if asked.get('conditional') is None else asked['conditional']
+        if told == 'auto': told = len(data.classes) > 1 and self.enough_of_each(data)
         if asked.get('conditional') and len(data.classes) < 2:
             raise UserError(f'--conditional needs classes, and {data.name} has {"one" if data.classes else "none"}: '
                             'put what belongs to each class into a folder of its own')
-        return told and len(data.classes) > 1
+        return bool(told) and len(data.classes) > 1
+
+    def enough_of_each(self, data) -> bool:
+        counts = torch.bincount(data.labels.cpu(), minlength=len(data.classes))
+        rarest = int(counts.argmin())
+        if counts[rarest] >= self.per_class: return True
+        warnings.warn(f'{data.classes[rarest]} has fewer than {self.per_class} {data.kind}, so the networks are told no class '
+                      '(--conditional tells them)')
+        return False
+
+    def follow(self, asked, config:dict):
+        "Options, attributes of `asked`, that follow from the record of a run whose networks are taken, where the user gave none."
+        networks, trainer = config['networks'] or {}, config.get('trainer') or {}
+        if asked.conditional is None: asked.conditional = bool(networks.get('classes')) and not networks.get('shares')
+        if asked.penalty is None and trainer.get('penalty') == 'none': asked.penalty = 'none'
 
     def objective(self, asked, data) -> tuple:
         "Loss, penalty, and every how many steps; a loss that cannot do without a penalty brings its own to any network."
@@ -62,7 +78,7 @@ class Recipe:
 
     def restraint(self, data) -> tuple:
         "Name of the penalty that this data wants with a loss that needs none, and every how many steps."
-        return self.penalty, 1
+        return self.penalty, self.penalty_every
 
     def rates(self, data, penalty, told) -> tuple:
         "Learning rates of G and of D."
@@ -143,12 +159,19 @@ def recipe_for(
 class ImageRecipe(Recipe):
     "What the recipes for images share."
     kind = 'images'
-    minutes = {'digits': 1.5, 'mnist': 2., 'fashion_mnist': 3., 'cifar10': 15.}
+    minutes = {'digits': 1.5, 'mnist': 2., 'fashion_mnist': 2., 'cifar10': 15.}
     options = dict(augment=dict(help=f"change what D sees, real and fake: all, none, or some of {', '.join(policies)}, joined by commas; "
                                      "for few pictures in runs of more than 4,500 steps; in shorter ones it costs quality (default: none)"),
                    groups=dict(help='for pictures without classes: sort them into so many groups of look-alikes first, '
                                     'and tell both networks the group; '
-                                    'auto: 20, fewer for less than 1,000 pictures (default: 0, none)'))
+                                    'auto: 20, fewer for less than 1,000 pictures (default: auto for dcgan, else 0, none)'))
+    sorts = False                   # sort pictures without classes into groups, if not asked otherwise?
+
+    def follow(self, asked, config):
+        networks = config['networks'] or {}
+        if networks.get('shares') and asked.conditional is None:           # its classes are groups
+            asked.groups = asked.groups or networks['classes']
+        super().follow(asked, config)
 
     def settle(self, asked, data):
         settled = super().settle(asked, data)
@@ -164,17 +187,26 @@ class ImageRecipe(Recipe):
     def groups(self, asked, data, told) -> int:
         "Into how many groups the pictures are sorted."
         given = asked.get('groups')
+        if given is None and self.sorts and not told and asked.get('conditional') is None: given = 'auto'
         given = groups_for(len(data.samples)) if given == 'auto' else check_number(given or 0, '--groups', 0, 1000, whole=True)
-        if told and given: raise UserError('--groups is for pictures without classes: leave it out, or leave --conditional out')
+        if told and given: raise UserError('--groups is for pictures without classes: leave it out, or say --unconditional')
         return given
 
     def prepare(self, data, settled):
-        if settled['own'].get('groups'): data.labels = find_groups(data.images, settled['own']['groups']).to(data.device)
+        k, before = settled['own'].get('groups'), settled.get('shares')
+        if not k: return
+        data.labels = find_groups(data.images, k).to(data.device)
+        if before and before != self.shares(data, k):
+            warnings.warn('the pictures are not those that the run began with, nor are their groups: the networks have to adapt')
+
+    def shares(self, data, k) -> list:
+        "Of each group in the data."
+        return (torch.bincount(data.labels.cpu(), minlength=k).double()/len(data.labels)).tolist()
 
     def network_options(self, data, settled):
         k = settled['own'].get('groups')
         if not k: return super().network_options(data, settled)
-        return dict(classes=k, shares=(torch.bincount(data.labels.cpu(), minlength=k).double()/len(data.labels)).tolist())
+        return dict(classes=k, shares=self.shares(data, k))
 
     def batch_for(self, size) -> int:
         "Large pictures come in smaller batches: what a step holds in memory grows with the pixels."
@@ -189,7 +221,7 @@ class ImageRecipe(Recipe):
         return super().recorded(config) or {'augment': ','.join(config.get('augment', []))}      # as the first version wrote it
 
     def same_option(self, option, given, value):
-        if option == 'groups': return given == 'auto' or str(given) == str(value or 0)
+        if option == 'groups': return bool(given == 'auto' and value) or str(given) == str(value or 0)
         return ','.join(self.policies(given)) == (value or '') if option == 'augment' else given == value
 
     def trainer_options(self, settled):
@@ -197,18 +229,27 @@ class ImageRecipe(Recipe):
         return dict(augment=DiffAugment(*names)) if names else {}
 
 # %% ../nbs/api/recipes.ipynb #035fa463
+def _quick_bf16(device):
+    "Has this processor instructions for bfloat16 (Intel's AMX)? A step then takes two thirds of the time."
+    return device.type == 'cpu' and getattr(torch.cpu, '_is_amx_tile_supported', bool)()
+
 class DCGAN(ImageRecipe):
     name, about = 'dcgan', 'small and quick'
-    slow_d = {'digits': .1}     # D's rate over G's, where D would learn the few images by heart
-    few = 5000                  # pictures of one's own up to which R1 keeps D from doing that
+    conditional, sorts, penalty, penalty_every, lr = 'auto', True, 'r1', 4, 2e-3
+    ema = .999                  # reached after 9,000 steps; until then the average remembers a ninth of the run
 
-    def restraint(self, data):
-        few = len(data.samples) <= self.few and data.name not in named_sets
-        return ('r1', 4) if few else super().restraint(data)
+    def settle(self, asked, data):
+        settled = super().settle(asked, data)
+        if asked.get('precision') in (None, 'auto') and _quick_bf16(data.device): settled['precision'] = 'bf16'
+        return settled
 
-    def rates(self, data, penalty, told):
-        if penalty: return self.lr/2, self.lr/2
-        return self.lr, self.lr*(1 if told else self.slow_d.get(data.name, 1))
+    def resume(self, run, settled, device, cbs=(), **changes):
+        if settled['precision'] == 'bf16' and device.type != 'cuda' and not _quick_bf16(device) and 'precision' not in changes:
+            warnings.warn('the run was computed in bfloat16, for which this processor has no instructions: it goes on in float32')
+            changes['precision'] = 'fp32'
+        return super().resume(run, settled, device, cbs, **changes)
+
+    def rates(self, data, penalty, told): return (self.lr, self.lr) if penalty else (2*self.lr, 2*self.lr)
 
     def network_options(self, data, settled):
         # A gradient penalty needs a D that does not couple the samples of a batch

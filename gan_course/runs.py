@@ -39,7 +39,7 @@ def _everything(t):
 
 @patch
 def save(self:GANTrainer,
-    run # the run folder; `~` is the home folder
+    run # the run folder; ~ is the home folder
 ):
     "Write config.json, generator.safetensors, state/checkpoint.safetensors and history.csv; each is replaced in one step."
     run = full_path(run)
@@ -93,7 +93,7 @@ def _fill(net, tensors, path):
 def load_generator(
     run,              # a run folder
     G=None,           # the network, if it is not from the registry
-    device='auto'     # as for `get_device`
+    device='auto'     # as for get_device
 ) -> tuple:           # (the averaged G in evaluation mode, the run's config)
     "What sampling needs: config.json and generator.safetensors."
     run, config = full_path(run), run_config(run)
@@ -145,7 +145,7 @@ def _restore(t, tensors, meta, run):
 def load(cls:GANTrainer,
     run,              # a run folder
     G=None, D=None,   # the networks, if they are not from the registry
-    cbs=None,         # callbacks (default: `EMA` if the run had one); others, such as `LinearDecay`, are for the caller to give again
+    cbs=None,         # callbacks (default: EMA if the run had one); others, such as LinearDecay, are for the caller to give again
     device='auto',
     **changes         # arguments of the trainer to override
 ):

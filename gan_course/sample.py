@@ -32,9 +32,9 @@ def _writer(
 def _parser():
     p = Parser('gan_sample', 'Draw new samples from a trained generator.')
     p.add_argument('run', metavar='RUN', help='run folder that gan_train made')
-    p.option('n', default=64, help='how many (default: 64)')
+    p.option('n', help='how many (default: 64; of a run that knows classes, as many of each)')
     p.option('seed', default=0, help='of the noise (default: 0)')
-    p.option('label', help='only this class, by name or by number; for a run trained with --conditional (default: each class in turn)')
+    p.option('label', help='only this class, by name or by number; for a run that was told classes (default: each class in turn)')
     p.option('out', help='; '.join(f'for {k.what} {k.writes}' for k in kinds.values())
                          + f' (default: samples{next(iter(kinds.values())).suffix})')
     p.option('device', default='auto', help='auto, cpu, cuda, cuda:1, mps (default: auto)')
@@ -47,9 +47,10 @@ def _label(
     "The number of a class, and the names of all."
     networks = config.get('networks') or {}
     classes = networks.get('classes', 0)
-    names = ((config.get('data') or {}).get('classes') or [str(i) for i in range(classes)]) if classes else None
+    names = (config.get('data') or {}).get('classes') if not networks.get('shares') else None       # else its classes are groups
+    names = (names or [str(i) for i in range(classes)]) if classes else None
     if given is None: return None, None if networks.get('shares') else names
-    if not classes: raise UserError('this run was not trained with --conditional: it cannot draw a class that is asked for')
+    if not classes: raise UserError('this run was not told classes (gan_train --conditional): it cannot draw one that is asked for')
     if given not in names and given.isdecimal() and int(given) < classes: return int(given), names
     return pick(given, {name: i for i, name in enumerate(names)}, 'label'), names
 
@@ -57,13 +58,15 @@ def _label(
 def main(argv=None):
     "Draw samples from the shell; returns the exit code."
     a = _parser().parse_args(argv)
-    n, seed = check_number(a.n, '--n', 1, 1e6, whole=True), check_number(a.seed, '--seed', 0, 2**32 - 1, whole=True)
+    n = None if a.n is None else check_number(a.n, '--n', 1, 1e6, whole=True)
+    seed = check_number(a.seed, '--seed', 0, 2**32 - 1, whole=True)
     device, run = get_device(a.device), find_run(a.run)
     kind = kind_named(run_config(run).get('data'))
     out = a.out or f'samples{kind.suffix}'
     write = _writer(out, kind)
     G, config = load_generator(run, device=device)
     label, names = _label(config, a.label)
+    if n is None: n = 64 if label is not None or not names else len(names)*max(1, 64//len(names))
     write(kind.draw(G, config, n, seed, label), names if label is None else None)
     print(f'{n} samples of {a.run} with seed {seed}: {out}')
 

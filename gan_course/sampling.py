@@ -6,7 +6,7 @@
 __all__ = ['seeded_noise', 'undisturbed', 'place', 'laid_out', 'labels_for', 'sample_from']
 
 # %% ../nbs/api/sampling.ipynb #6d57ffb9
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import nn
@@ -26,13 +26,14 @@ def seeded_noise(
 # %% ../nbs/api/sampling.ipynb #40e279ca
 @contextmanager
 def undisturbed(
-    *nets:nn.Module, # run in evaluation mode inside the `with`
+    *nets:nn.Module, # run in evaluation mode inside the with
     seed:int=None    # of torch's global random numbers inside (default: they go on)
 ):
     "No gradients, evaluation mode, random numbers of their own; afterwards the modes of the modules and torch's dice are as they were."
     modes = [(m, m.training) for net in nets for m in net.modules()]
     devices = {p.device for net in nets for p in net.parameters() if p.device.type == 'cuda'}
-    with torch.random.fork_rng([d.index or 0 for d in devices]), torch.no_grad():
+    exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False) if devices else nullcontext()   # else the batch size shows
+    with torch.random.fork_rng([d.index or 0 for d in devices]), torch.no_grad(), exact:
         if seed is not None: torch.manual_seed(seed)
         try:
             for net in nets: net.eval()
@@ -69,7 +70,7 @@ def _drawn(n, shares, seed):
 def labels_for(
     n:int,       # how many samples
     classes:int, # that the generator knows; 0: none
-    labels=None, # one label for all, or n of them (default: 0, 1, 2, … and again, or by `shares`)
+    labels=None, # one label for all, or n of them (default: 0, 1, 2, … and again, or by shares)
     shares=None, # how often each class is drawn, a number for each (default: equally often)
     seed:int=0   # of the draw by shares
 ):

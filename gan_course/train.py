@@ -74,18 +74,18 @@ def _asked(a, recipe):
     return {**{name: getattr(a, name) for name in names}, **_own(a, recipe, 'options', recipes, 'the recipe')}
 
 def _started_from(a):
-    "The record of the run whose networks are taken, and the recipe and classes that follow from it."
-    if a.start is None: return None
+    "The run whose networks are taken, and its record; its recipe is taken as well."
+    if a.start is None: return None, None
     run = find_run(a.start)
     config = run_config(run)
     a.arch = a.arch or config.get('recipe') or (config['networks'] or {}).get('arch')
-    if a.conditional is None: a.conditional = bool((config['networks'] or {}).get('classes'))
-    return run
+    return run, config
 
 def _new(a, out, lock):
     "A trainer and its data for a new run."
-    run, kind = _started_from(a), kind_of(a.data)
+    (run, config), kind = _started_from(a), kind_of(a.data)
     recipe = recipe_for(kind.name, a.arch)
+    if run: recipe.follow(a, config)
     own = _own(a, kind, 'train_options', kinds, 'data of the kind')
     kind.check(own)
     asked = _asked(a, recipe)
@@ -117,7 +117,9 @@ def _settled(out):
     config = load_json(out/'config.json')
     try:
         recipe = pick(config.get('recipe') or config['networks']['arch'], recipes, 'architecture')
-        settled = dict(recipe=recipe.name, conditional=bool(config['networks'].get('classes')), own=recipe.recorded(config),
+        shares = config['networks'].get('shares')
+        settled = dict(recipe=recipe.name, conditional=bool(config['networks'].get('classes')) and not shares, shares=shares,
+                       own=recipe.recorded(config),
                        plan={k: config['plan'][k] for k in ('steps', 'minutes')},
                        **{k: config[k] for k in ('batch_size', 'ema', 'decay_start')},
                        **{k: config['trainer'][k] for k in ('loss', 'penalty', 'gamma', 'lr', 'd_lr', 'seed', 'precision')},
@@ -191,12 +193,14 @@ def _parser():
     p.option('arch', help='what to train: ' + '; '.join(f'{r.name} ({r.about})' for r in recipes.values())
                           + ' (default: the first that is for DATA)')
     p.option('loss', help=f'{", ".join(losses)} ({_help_of("loss")})')
-    p.option('penalty', help=f'{", ".join(penalties)}, none ({_help_of("penalty")}; gp for wasserstein)')
+    p.option('penalty', help=f'{", ".join(penalties)}, none ({_help_of("penalty")}; gp for wasserstein), '
+                        f'taken at every step if given ({_help_of("penalty_every")})')
     p.option('gamma', help='weight of the penalty (default: 1 for r1 and r1r2, 10 for gp)')
     p.option('d_steps', help=f'updates of D per update of G ({_help_of("d_steps")})')
     p.option('conditional', action='store_const', const=True,
-             help='tell both networks the class: gan_sample RUN --label K then draws one class')
-    p.option('unconditional', action='store_const', const=True, help='do not (the default)')
+             help='tell both networks the class: gan_sample RUN --label K then draws one class '
+                  f'({_help_of("conditional")}; auto: where each class has {Recipe.per_class} samples)')
+    p.option('unconditional', action='store_const', const=True, help='do not tell them')
     p.options_of(kinds.values(), 'train_options'); p.options_of(recipes.values(), 'options')
     p.option('steps', help='train until this many steps are done; on a CPU such a run can be repeated exactly')
     p.option('minutes', help=f'train until this many minutes are done (default: {", ".join(f"{m:g} for {n}" for n, m in times.items())}, '
@@ -208,8 +212,9 @@ def _parser():
     p.option('score_every', help='measure samples every so many steps, and keep the best generator in RUN/best (default: never)')
     p.option('seed', help='of weights, noise and order (default: 0)')
     p.option('device', help='auto, cpu, cuda, cuda:1, mps (default: auto)')
-    p.option('precision', help='auto, fp32, bf16 (default: auto: bf16 on CUDA)')
-    p.add_argument('--from', dest='start', metavar='RUN', help='start from the networks of another run, with new optimisers')
+    p.option('precision', help='auto, fp32, bf16 (default: auto: bf16 on CUDA, and where the recipe knows the processor to like it)')
+    p.add_argument('--from', dest='start', metavar='RUN', help='start from the networks of another run, with new optimisers; '
+                   'with other classes, or few samples, train that one with --unconditional')
     p.option('resume', action='store_true', help='go on with the run in --out as if it had not stopped')
     return p
 
@@ -264,7 +269,10 @@ def _begin(trainer, data, out, plan):
     if trainer.penalty_every > 1: penalty += f' every {trainer.penalty_every} steps'
     start = f'from step {trainer.step} ' if trainer.step else ''
     until = f"to step {plan['steps']}" if plan['steps'] else f"until {plan['minutes']:g} minutes are trained"
-    print(f"{data}\n{out}: {trainer.notes['recipe']}, {trainer.loss.name}, penalty {penalty}, on {trainer.device}, {start}{until}")
+    networks = trainer.config['networks'] or {}
+    what = 'group of look-alikes' if networks.get('shares') else 'class'
+    told = f"told the {what} ({networks['classes']} of them), " if networks.get('classes') else ''
+    print(f"{data}\n{out}: {trainer.notes['recipe']}, {told}{trainer.loss.name}, penalty {penalty}, on {trainer.device}, {start}{until}")
 
 def _best_line(scores, out, suffix):
     "Which generator the scores recommend."

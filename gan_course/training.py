@@ -23,7 +23,7 @@ from .loop import *
 # %% ../nbs/1_foundations/03_training.ipynb #43f15468
 @contextmanager
 def frozen(
-    net:nn.Module # its parameters get no gradients inside the `with`
+    net:nn.Module # its parameters get no gradients inside the with
 ):
     "Within this block, gradients flow through `net` but not into its weights."
     params = [p for p in net.parameters() if p.requires_grad]
@@ -46,7 +46,7 @@ def d_step(
     opt,                   # optimiser of D's weights
     real,                  # N×… real samples
     fake,                  # N×… fake samples; detached here
-    loss:Loss,             # its `.d` is used
+    loss:Loss,             # its .d is used
     penalty:Penalty=None,  # added to the loss
     weight:float=None,     # the penalty's γ or weight (default: its own)
     autocast=nullcontext   # a context for mixed precision; penalties stay in float32
@@ -77,7 +77,7 @@ def g_step(
     D:nn.Module,        # N×… → logits of shape N; its weights are not changed
     opt,                # optimiser of G's weights
     fake,               # N×… samples of G, with their graph
-    loss:Loss,          # its `.g` is used
+    loss:Loss,          # its .g is used
     real=None,          # N×… real samples, for a loss that compares
     autocast=nullcontext # makes a context for mixed precision
 ) -> StepStats:
@@ -100,18 +100,18 @@ class GANTrainer(Loop):
     def __init__(self,
         G:nn.Module,            # noise N×z_dim → samples N×…
         D:nn.Module,            # samples N×… → logits of shape N; larger: more real
-        loss='non_saturating',  # a name in `losses`, or an object with `.d` and `.g`
-        penalty=None,           # a name in `penalties`, 'none', or a `Penalty`
+        loss='non_saturating',  # a name in losses, or an object with .d and .g
+        penalty=None,           # a name in penalties, 'none', or a Penalty
         gamma:float=None,       # weight of the penalty (default: its own)
         penalty_every:int=1,    # only so often, with as many times the weight
         d_steps:int=1,          # updates of D per update of G
-        lr:float=1e-3,          # learning rate of G, and of D unless `d_lr` is given
+        lr:float=1e-3,          # learning rate of G, and of D unless d_lr is given
         d_lr:float=None,
         betas:tuple=(0., .99),  # of Adam; β₁ = 0: no momentum
-        z_dim:int=None,         # size of the noise (default: `G.z_dim`)
+        z_dim:int=None,         # size of the noise (default: G.z_dim)
         augment=None,           # differentiable change of whatever D sees, real or fake
-        cbs=(),                 # callbacks; `History`, `NaNGuard`, `Progress` come anyway
-        device='auto',          # as for `get_device`
+        cbs=(),                 # callbacks; History, NaNGuard, Progress come anyway
+        device='auto',          # as for get_device
         precision:str='auto',   # 'fp32', 'bf16', or 'auto': bf16 on CUDA
         channels_last='auto',   # memory layout of images; 'auto': on the CPU
         seed:int=0              # of the noise

@@ -11,10 +11,10 @@ def somewhere(tmp_path, monkeypatch):
 
 @pytest.fixture
 def run(tmp_path):
-    "A finished run folder of digits: what `gan_train digits --steps 4` leaves."
+    "A finished run folder of digits: what `gan_train digits --unconditional --steps 4` leaves."
     from gan_course.train import main
     out = tmp_path/'runs'/'digits'
-    assert main(['digits', '--steps', '4', '--out', str(out), '--device', 'cpu']) == 0
+    assert main(['digits', '--unconditional', '--steps', '4', '--out', str(out), '--device', 'cpu']) == 0
     return out
 
 

@@ -1,5 +1,5 @@
 "The site shows what the pages teach: nbdev's own processors make each page, and the library's code can be read on it."
-import ast, json, re, subprocess, sys
+import ast, json, re, subprocess, sys, tokenize
 from pathlib import Path
 
 import pytest
@@ -93,3 +93,49 @@ def test_documentation_stands_above_its_code(page, site):
     pairs = [(re.search(r'show_doc\((\S+)\)', c)[1], after) for c, after in zip(cells, [*cells[1:], '']) if 'show_doc(' in c]
     apart = [name for name, after in pairs if 'show_doc(' in after or not defines(after, name.split('.')[-1])]
     assert pairs and not apart, apart
+
+
+def comments_of_parameters(path):
+    "(line, comment) of each comment in the signature of a function."
+    depth, inside, header = 0, False, None
+    with open(path, encoding='utf-8') as f:
+        for t in tokenize.generate_tokens(f.readline):
+            if t.type == tokenize.NAME and t.string == 'def': inside = True
+            if t.type == tokenize.OP and t.string in '([{': depth += 1
+            if t.type == tokenize.OP and t.string in ')]}': depth -= 1
+            if inside and not depth and t.type == tokenize.OP and t.string == ':': inside, header = False, t.start[0]
+            if t.type == tokenize.COMMENT and (inside and depth or t.start[0] == header): yield t.start[0], t.string
+
+
+@pytest.mark.parametrize('path', sorted((root/'gan_course').glob('*.py')), ids=lambda p: p.stem)
+def test_comments_of_parameters_hold_no_markdown(path):
+    "In the table of a signature the docs build shows them as they are."
+    marked = [f'{line}: {text}' for line, text in comments_of_parameters(path) if '`' in text]
+    assert not marked, marked
+
+
+@each_page
+def test_pictures_have_a_text(page):
+    "A caption is no alternative text on the site."
+    prose = [''.join(c['source']) for c in json.loads(page.read_text())['cells'] if c['cell_type'] == 'markdown']
+    bare = [m for text in prose for m in re.findall(r'!\[[^\]]*\]\([^)]*\)(?!\{fig-alt="[^"]{10,}"\})', text)]
+    assert not bare, bare
+    # No symbol in backticks as the text of a link: the docs build would link it a second time
+    doubled = [m for text in prose for m in re.findall(r'\[`[\w.]+`\]\(', text)]
+    assert not doubled, doubled
+
+
+def test_the_site_loads_nothing_from_elsewhere(tmp_path):
+    "`tools/offline.py` on what a page with an HTML table gets from Quarto, and on a style sheet with a web font."
+    kept = '<p><a href="https://arxiv.org/abs/1406.2661">paper</a></p>\n<script src="site_libs/quarto-nav.js"></script>\n'
+    page = ('<link rel="preconnect" href="https://fonts.gstatic.com">\n'
+            '<script src="https://cdnjs.cloudflare.com/ajax/libs/require.js/2.3.6/require.min.js" crossorigin="anonymous"></script>\n'
+            '<script src="https://cdnjs.cloudflare.com/ajax/libs/jquery/3.5.1/jquery.min.js" data-relocate-top="true"></script>\n'
+            '<script type="application/javascript">define(\'jquery\', [],function() {return window.jQuery;})</script>\n')
+    (tmp_path/'page.html').write_text(page + kept)
+    (tmp_path/'site.css').write_text('@import"https://fonts.googleapis.com/css2?family=A;B&display=swap";body{margin:0}')
+    r = subprocess.run([sys.executable, root/'tools'/'offline.py', tmp_path], capture_output=True, text=True)
+    assert r.returncode == 0 and ' 5 lines' in r.stdout, r
+    assert (tmp_path/'page.html').read_text() == kept
+    assert 'googleapis' not in (tmp_path/'site.css').read_text() and 'body{margin:0}' in (tmp_path/'site.css').read_text()
+    assert 'tools/offline.py' in (root/'.github'/'workflows'/'docs.yml').read_text()

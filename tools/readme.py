@@ -25,6 +25,7 @@ def readme():
     text, _ = MarkdownExporter().from_notebook_node(nb)
     text = re.sub(r'(\]\(|src=")(?!https?:|#)([^)"]+)', r'\1nbs/\2', text)
     text = re.sub(r'(?m)[ \t]+$', '', text)
+    text = re.sub(r'(!\[[^\]]*\]\([^)]*\))\{fig-alt="[^"]*"\}', r'\1', text)       # Quarto's; here the caption is the alternative text
     text = re.sub(r'\n```\n+```\n(?=\S)', '\n\n', text)         # imports stand in cells of their own: here they join what needs them
     return '<!-- Made from nbs/index.ipynb by tools/readme.py: edit there. -->\n\n' + re.sub(r'\n{3,}', '\n\n', text).strip() + '\n'
 

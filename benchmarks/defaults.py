@@ -1,0 +1,80 @@
+"""What gan_train makes of each set when it is told nothing else: before and after, with labels and without.
+
+`told`: the set as it is. `flat`: the same pictures without their classes, as a folder of one's own would be. `nothing`:
+--unconditional. Trained by the recipe on all cores for two minutes (digits 1.5), one run after the other; the machine must have nothing
+else to do. 10,000 samples of the averaged generator, labels drawn as in the data, against the test split by the ruler that comes with
+the package and by a judge of another kind (search.py). `few`: digits with so few pictures of each class, told it or nothing.
+
+The first 60 samples of seed 0, told, become nbs/images/SET.png, a column for each class.
+
+usage: python benchmarks/defaults.py [--sets …] [--how told flat nothing] [--seeds 0 1 2] [--minutes 2] [--few] [--keep FILE]
+"""
+import argparse, json
+from pathlib import Path
+
+import torch
+from common import root, run_all, save
+from gan_course.all import *
+from gan_course.recipes import recipes
+from PIL import Image
+from search import judge_for, seen_by, splits, to_bytes
+from time_to_quality import Quiet
+
+
+def one(set, how, seed, minutes, keep, each=0):
+    train, test = splits(set, 'cpu')
+    recipe = recipes['dcgan']
+    images, labels = train.images, train.labels.clone()
+    if each:
+        rank = torch.zeros_like(labels)
+        for c in range(len(train.classes)): rank[labels == c] = torch.arange((labels == c).sum())
+        images, labels = images[rank < each], labels[rank < each]
+    classes = train.classes if how != 'flat' else []
+    data = ImageBatches(images, labels if classes else None, classes, train.name, 1, 'cpu', seed)
+    asked = dict(seed=seed, minutes=minutes)
+    if how == 'nothing': asked['conditional'] = False
+    elif each: asked['conditional'] = True
+    settled = recipe.settle(asked, data)
+    data.batch_size = settled['batch_size']
+    recipe.prepare(data, settled)
+    t = recipe.make(data, settled, 'cpu', [Quiet()])
+    t.fit(data, minutes=minutes)
+    given = None
+    if how == 'told': given = train.labels[torch.randint(len(train.labels), (10000,), generator=torch.Generator().manual_seed(0))]
+    samples = to_bytes(t.sample(10000, seed=0, labels=given))
+    torch.save(to_bytes(t.sample(100, seed=0)), Path(keep)/f'{set}_{how}_{seed}_{each}.pt')
+    settings = {k: settled[k] for k in ('conditional', 'penalty', 'penalty_every', 'lr', 'd_lr', 'ema', 'precision')}
+    by = dict(ruler=ruler(set)[0], judge=judge_for(set, 'cpu', keep))
+    return dict(steps=t.step, settings={**settings, 'groups': settled['own']['groups']},
+                **{who: seen_by(net, 'cpu', samples, train, test) for who, net in by.items()})
+
+
+def picture(set, keep, rows=6):
+    "The first samples of the run with seed 0, twice as large."
+    samples = torch.load(Path(keep)/f'{set}_told_0_0.pt', weights_only=True)
+    grid = Image.fromarray(image_grid(samples[:10*rows], ncol=10))
+    grid.resize((2*grid.width, 2*grid.height), Image.Resampling.NEAREST).save(root/'nbs'/'images'/f'{set}.png', optimize=True)
+
+
+if __name__ == '__main__':
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument('--sets', nargs='+', default=['mnist', 'fashion_mnist', 'digits'])
+    p.add_argument('--how', nargs='+', default=['told', 'flat'])
+    p.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
+    p.add_argument('--minutes', type=float, help='default: 2, for digits 1.5')
+    p.add_argument('--few', action='store_true')
+    p.add_argument('--keep', default='runs/defaults/rows.jsonl', help='file of finished runs, which are not repeated')
+    a = p.parse_args()
+    folder = Path(a.keep).parent; folder.mkdir(parents=True, exist_ok=True)
+    common = dict(keep=str(folder))
+    if a.few:
+        jobs = [dict(set='digits', how=h, seed=0, minutes=.5, each=n, **common) for n in (5, 10, 20, 50) for h in ('told', 'nothing')]
+    else:
+        jobs = [dict(set=s, how=h, seed=seed, minutes=a.minutes or (1.5 if s == 'digits' else 2.), **common)
+                for seed in a.seeds for s in a.sets for h in a.how]
+    run_all(one, jobs, a.keep)
+    rows = [json.loads(line) for line in Path(a.keep).read_text().splitlines()]       # also of earlier calls with this file
+    if not a.few:
+        for s in a.sets: picture(s, folder)
+    for r in rows: r.pop('keep')
+    save('defaults_few' if a.few else 'defaults', rows=rows)
