@@ -72,13 +72,9 @@ class Recipe:
     def objective(self, asked, data) -> tuple:
         "Loss, penalty, and every how many steps; a loss that cannot do without a penalty brings its own to any network."
         loss = get_loss(asked.get('loss') or self.loss)
-        name, every = self.restraint(data) if loss.penalty == 'none' else (loss.penalty, 1)
+        name, every = (self.penalty, self.penalty_every) if loss.penalty == 'none' else (loss.penalty, 1)
         if asked.get('penalty') is not None: name, every = asked['penalty'], 1
         return loss, get_penalty(name), every
-
-    def restraint(self, data) -> tuple:
-        "Name of the penalty that this data wants with a loss that needs none, and every how many steps."
-        return self.penalty, self.penalty_every
 
     def rates(self, data, penalty, told) -> tuple:
         "Learning rates of G and of D."
