@@ -17,7 +17,7 @@ from common import root, run_all, save
 from gan_course.all import *
 from gan_course.recipes import recipes
 from PIL import Image
-from search import judge_for, seen_by, splits, to_bytes
+from search import judge_for, seen_by, splits
 from time_to_quality import Quiet
 
 
@@ -39,10 +39,8 @@ def one(set, how, seed, minutes, keep, each=0):
     recipe.prepare(data, settled)
     t = recipe.make(data, settled, 'cpu', [Quiet()])
     t.fit(data, minutes=minutes)
-    given = None
-    if how == 'told': given = train.labels[torch.randint(len(train.labels), (10000,), generator=torch.Generator().manual_seed(0))]
-    samples = to_bytes(t.sample(10000, seed=0, labels=given))
-    torch.save(to_bytes(t.sample(100, seed=0)), Path(keep)/f'{set}_{how}_{seed}_{each}.pt')
+    samples = to_uint8(t.sample(10000, seed=0, labels=labels_as_in(train, t.G, 10000)))
+    torch.save(to_uint8(t.sample(100, seed=0)), Path(keep)/f'{set}_{how}_{seed}_{each}.pt')
     settings = {k: settled[k] for k in ('conditional', 'penalty', 'penalty_every', 'lr', 'd_lr', 'ema', 'precision')}
     by = dict(ruler=ruler(set)[0], judge=judge_for(set, 'cpu', keep))
     return dict(steps=t.step, settings={**settings, 'groups': settled['own']['groups']},

@@ -27,10 +27,10 @@ settings = {
                     licence='CIFAR-10 (Krizhevsky 2009), no licence stated by its authors; the weights hold no picture')}
 
 
-def shifted(x, by, rng):
-    "Each picture moved by up to `by` pixels, what comes in mirrored from the border."
+def shifted(x, by, rng, comes_in='reflect'):
+    "Each picture moved by up to `by` pixels; what comes in is mirrored from the border, or as `F.pad` calls it."
     n, c, h, w = x.shape
-    x = F.pad(x, [by]*4, 'reflect')
+    x = F.pad(x, [by]*4, comes_in)
     dy, dx = torch.randint(0, 2*by + 1, (2, n), generator=rng).to(x.device)
     up_to = lambda k: torch.arange(k, device=x.device)
     rows, columns = dy[:, None] + up_to(h), dx[:, None] + up_to(w)

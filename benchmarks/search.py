@@ -19,11 +19,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from common import results, run_all, save
 from gan_course.all import *
 from gan_course.core import builders
 from gan_course.evaluation import _fit_classifier, _neighbour_scores, _radii
+from rulers import shifted
 from time_to_quality import Quiet
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
@@ -128,14 +128,7 @@ def ten_seconds(train, told, seed):
     return [body[0:3], body[3:6], body[6:9]], (20, 40, 80)
 
 
-def moved(x, by=2):
-    "Each picture moved by up to `by` pixels; the border is repeated."
-    n, c, h, w = x.shape
-    x = F.pad(x, [by]*4, 'replicate')
-    dy, dx = torch.randint(0, 2*by + 1, (2, n), device=x.device)
-    rows, columns = dy[:, None] + torch.arange(h, device=x.device), dx[:, None] + torch.arange(w, device=x.device)
-    each, every = torch.arange(n, device=x.device)[:, None, None, None], torch.arange(c, device=x.device)[:, None, None]
-    return x[each, every, rows[:, None, :, None], columns[:, None, None, :]]
+def moved(x): return shifted(x, 2, None, 'replicate')
 
 
 # D should not care that a picture is moved, real or fake. Zhao et al. 2020, "Improved Consistency Regularization"
@@ -243,16 +236,9 @@ def seen_by(net, device, samples, train, test):
     pick = torch.randperm(len(a), generator=torch.Generator().manual_seed(0))[:n]
     real = r[:n].float().to(device)
     radii = _radii(real, 3), _radii(real, 5)
-    fake = a[pick].float().to(device)
-    s = _neighbour_scores(real, fake, *radii) if device == 'cpu' else on_gpu(real, fake, *radii)
+    s = _neighbour_scores(real, a[pick].float().to(device), *radii)
     return dict(distance=round(frechet_distance(a, r), 3), real=round(frechet_distance(f, r), 3), precision=round(s['precision'], 3),
                 coverage=round(s['coverage'], 3))
-
-
-def on_gpu(real, fake, radii3, radii5):
-    "`precision` and `coverage` of `_neighbour_scores`, wherever the features are."
-    d = torch.cdist(fake, real)
-    return dict(precision=(d <= radii3).any(1).float().mean().item(), coverage=(d <= radii5).any(0).float().mean().item())
 
 
 def steps_for(set_, name, prepared=0.):
@@ -282,16 +268,9 @@ def one(set, name, seed, device='cpu', keep='runs/search', steps=None):
     source = data
     if 'growing' in o['tricks']: source = Growing(data); source.trainer = t
     t.fit(source, steps=n)
-    told = o['told'] is not None
-    labels = None
-    if told: labels = data.labels.cpu()[torch.randint(len(data.labels), (10000,), generator=torch.Generator().manual_seed(0))]
-    samples = t.sample(10000, seed=0, labels=labels)
-    samples = to_bytes(samples)
+    samples = to_uint8(t.sample(10000, seed=0, labels=labels_as_in(data, t.G, 10000)))
     seconds = round(time.perf_counter() - start, 1)
     return dict(steps=n, seconds=seconds, judge=seen_by(judge_for(set, device, keep), device, samples, train, test))
-
-
-def to_bytes(x): return ((x.clamp(-1, 1) + 1)*127.5).round().to(torch.uint8)
 
 
 def costs(names, set_='mnist', block=8, pairs=7):

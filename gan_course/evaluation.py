@@ -391,7 +391,7 @@ def _neighbour_scores(
 ) -> dict:
     "`precision_recall` and `density_coverage` in one pass over the distances."
     fake_radii, precise, count = _radii(fake, 3), 0, 0
-    recalled, covered = torch.zeros(2, len(real), dtype=torch.bool)
+    recalled, covered = torch.zeros(2, len(real), dtype=torch.bool, device=real.device)
     for rows, d in _chunks(fake, real):
         near = d <= radii5
         precise += (d <= radii3).any(1).sum().item()
