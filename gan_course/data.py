@@ -7,9 +7,10 @@ __all__ = ['named_sets', 'Batches', 'to_float', 'ImageBatches', 'resize', 'cache
            'data_or_digits']
 
 # %% ../nbs/2_practice/04_data.ipynb #81ad4484
-import functools, os, socket, tempfile, warnings
+import functools, os, socket, struct, tempfile, warnings
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -179,6 +180,30 @@ def _tensors(found, size):
     classes = [c.split(' - ')[0] for c in found.classes]
     return images.contiguous(), labels.long(), classes
 
+# %% ../nbs/2_practice/04_data.ipynb #641f0003
+_fashion = ['T-shirt/top', 'Trouser', 'Pullover', 'Dress', 'Coat', 'Sandal', 'Shirt',
+            'Sneaker', 'Bag', 'Ankle boot']
+_unpacked = dict(mnist=[*map(str, range(10))], fashion_mnist=_fashion)
+
+def _read_idx(file, *shape):
+    "An IDX file of bytes: 0, 0, type 8, dimensions, their big-endian sizes, the values."
+    raw = file.read_bytes()
+    header = struct.pack(f'>4B{len(shape)}i', 0, 0, 8, len(shape), *shape)
+    if not raw.startswith(header): raise ValueError('another header')
+    array = np.frombuffer(bytearray(raw), np.uint8, offset=len(header))
+    return torch.from_numpy(array.reshape(shape))
+
+def _read_unpacked(name, split, root):
+    "A set whose files lie there unpacked and whole, or None."
+    if name not in _unpacked: return None
+    part, n = ('train', 60_000) if split == 'train' else ('t10k', 10_000)
+    start = str(Path(root)/_places[name]/'raw'/part)
+    try: found = SimpleNamespace(
+        data=_read_idx(Path(start + '-images-idx3-ubyte'), n, 28, 28),
+        targets=_read_idx(Path(start + '-labels-idx1-ubyte'), n), classes=_unpacked[name])
+    except (OSError, ValueError): return None
+    return _tensors(found, 28)
+
 # %% ../nbs/2_practice/04_data.ipynb #640f0001
 def _load(name, split, root, download=False):
     from torchvision import datasets
@@ -190,11 +215,11 @@ def _load(name, split, root, download=False):
 # %% ../nbs/2_practice/04_data.ipynb #640f0002
 def _torchvision(name, split):
     "A set of torchvision from the first folder that has it, or downloaded."
-    import torchvision     # an installation without it is no damaged set
     tried, broken = [], []
     for root in data_dirs():
         place = Path(root)/_places[name]
-        try: found = _load(name, split, root)
+        try: found = _read_unpacked(name, split, root) or _load(name, split, root)
+        except ImportError: raise    # an installation without torchvision: no damaged set
         except Exception as e:
             if 'not found' not in str(e):
                 why = one_line(e)[:80] or type(e).__name__

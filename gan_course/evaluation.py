@@ -451,10 +451,11 @@ def _set_apart(train, *sets):
         return left.div_(left.norm(dim=1, keepdim=True).clamp(min=least))
     return [rest(x) for x in sets]
 
-def _memorised(samples, train, held_out, pictures):
+def _memorised(samples, train, held_out, pictures, normal=None):
     if len(train) < 2: raise UserError('train: at least 2 are needed to compare, not 1')
     if pictures: samples, train, held_out = _set_apart(train, samples, train, held_out)
-    return _share_below(_ratio(samples, train), _ratio(held_out, train))
+    if normal is None: normal = _ratio(held_out, train)
+    return _share_below(_ratio(samples, train), normal)
 
 # %% ../nbs/2_practice/06_evaluation.ipynb #640f000a
 def memorisation(
@@ -500,6 +501,29 @@ def _compare_with(reference, m):
         return dict(kernel_distance=kernel, **four)
     return compare
 
+# %% ../nbs/2_practice/06_evaluation.ipynb #640f0010
+def _crc(*tensors):
+    "Eight hex digits that tell tensors apart."
+    crc = 0
+    for t in tensors: crc = zlib.crc32(t.detach().cpu().contiguous().numpy(), crc)
+    return f'{crc:08x}'
+
+def _kept(name, size, make):
+    "The tensors that `make` computes; those of large sets are kept for the next score."
+    if size < 2000: return make()
+    path = cache_dir()/'features'/f'{name}.safetensors'
+    try: return load_tensors(path)[0]
+    except UserError: made = make()           # not there, or damaged
+    try: save_tensors(path, made)
+    except (UserError, OSError): pass         # without a cache it takes longer, no more
+    return made
+
+def _look_at_real(net, images):
+    "`net.look`, once for each network and set."
+    def make(): return dict(zip(('features', 'probs'), net.look(images)))
+    kept = _kept(f'{_weights_id(net)}-{_crc(images)}-{len(images)}', len(images), make)
+    return kept['features'], kept['probs']
+
 # %% ../nbs/2_practice/06_evaluation.ipynb #640f000c
 def _same(train, test):
     "Whether a set is too small to have held-out images."
@@ -510,16 +534,17 @@ def _copied(samples, seen, held_out, same):
     "Memorisation, or None and the reason why not."
     if same: return None, 'this set has no images that were held out'
     if len(seen) < 2: return None, 'one training image has no other to compare with'
-    sets, _ = _comparable(samples=samples[:1000], seen=seen, held_out=held_out[:1000])
-    return _memorised(*sets, pictures=True), None
+    held_out = held_out[:1000]
+    sets, _ = _comparable(samples=samples[:1000], seen=seen, held_out=held_out)
+    _, train, new = sets
+    def make(): return dict(ratio=_ratio(*reversed(_set_apart(train, train, new))))
+    normal = _kept(f'normal-{_crc(seen)}-{_crc(held_out)}', len(seen), make)['ratio']
+    return _memorised(*sets, pictures=True, normal=normal), None
 
 # %% ../nbs/2_practice/06_evaluation.ipynb #640f000d
 def _weights_id(net):
     "Eight hex digits that tell two extractors apart."
-    crc = 0
-    for v in net.state_dict().values():
-        crc = zlib.crc32(v.detach().cpu().contiguous().numpy(), crc)
-    return f'{crc:08x}'
+    return _crc(*net.state_dict().values())
 
 def _by_class(names, about):
     "A function of probabilities: the classifier's score, and the share of each class."
@@ -568,7 +593,8 @@ def score(
     static = torch.randint(0, 256, static, dtype=torch.uint8, generator=rng)
     copied, why_not = _copied(samples, seen, held_out, same=_same(train, test))
 
-    looks = [net.look(images) for images in (samples, real, held_out, static)]
+    looks = [net.look(samples), _look_at_real(net, real), _look_at_real(net, held_out),
+             net.look(static)]
     fake, real, ref, static = _features(*[f for f, _ in looks])
     fake_p, real_p, ref_p = [p for _, p in looks[:3]]
     target = _gaussian(ref)
