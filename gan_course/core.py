@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['builders', 'made_by', 'UserError', 'pick', 'check_number', 'get_device', 'set_seed', 'full_path', 'one_line',
            'write_atomic', 'FolderLock', 'save_tensors', 'load_tensors', 'save_json', 'load_json', 'measured', 'Table',
-           'register', 'build', 'ring', 'two_bumps', 'to_uint8', 'image_grid', 'with_names', 'show_images', 'save_png',
-           'save_film', 'plot_history']
+           'register', 'build', 'house_style', 'ring', 'two_bumps', 'to_uint8', 'image_grid', 'with_names',
+           'show_images', 'save_png', 'save_film', 'plot_history']
 
 # %% ../nbs/api/core.ipynb #f6eca8a9
 import difflib, functools, inspect, io, json, math, os, random, tempfile, warnings, zlib
@@ -267,6 +267,15 @@ def build(
     except UserError: raise
     except (TypeError, ValueError) as e: raise UserError(f'architecture {name!r} does not take these options: {e}') from e
 
+# %% ../nbs/api/core.ipynb #a12f36ce
+def house_style():
+    "From now on matplotlib draws figures that read on light and on dark pages alike."
+    grey = '#7f7f7f'        # as far from white as from the dark pages' #222
+    colours = ['#1f77b4', '#d2691e', '#2ca02c', '#d62728', '#9467bd', '#9c6b4f', '#d6569f', grey, '#8a8a1f', '#138d9e']
+    plt.rcParams.update({'axes.prop_cycle': plt.cycler(color=colours), 'grid.alpha': .4, 'legend.framealpha': 0})
+    for name in ('figure.facecolor', 'axes.facecolor', 'savefig.facecolor', 'savefig.edgecolor'): plt.rcParams[name] = 'none'
+    for name in ('text.color', 'axes.labelcolor', 'axes.edgecolor', 'xtick.color', 'ytick.color', 'grid.color'): plt.rcParams[name] = grey
+
 # %% ../nbs/api/core.ipynb #3f0aa107
 def ring(
     n:int,           # number of points
@@ -391,5 +400,5 @@ def plot_history(
     for key in ('d_loss', 'g_loss'): axs[0].plot(step, [r[key] for r in rows], label=key)
     for key, label in (('d_real', 'real'), ('d_fake', 'fake')):
         axs[1].plot(step, [1/(1 + math.exp(-max(min(r[key], 50), -50))) for r in rows], label=f'σ(mean logit), {label}')
-    axs[1].axhline(.5, color='k', lw=.6, ls=':'); axs[1].set_ylim(0, 1)
+    axs[1].axhline(.5, color='gray', lw=.8, ls=':'); axs[1].set_ylim(0, 1)
     for ax in axs: ax.set_xlabel('step'); ax.legend(fontsize=8)

@@ -97,6 +97,23 @@ def test_page_is_finished(page):
     assert not shows, 'a figure without its output: the page was not run'
 
 
+@pytest.mark.parametrize('page', [p for p in pages if 'plt.' in p.read_text()], ids=lambda p: p.stem)
+def test_figures_read_on_light_and_on_dark(page):
+    "The page calls `house_style`, and names no colour that vanishes on one of the two grounds."
+    code = [source(c) for c in json.loads(page.read_text())['cells'] if c['cell_type'] == 'code']
+    assert any(re.search(r'^house_style\(\)', c, re.M) for c in code)
+    vanish = r"""(color|ec|fc)='(k|w|black|white|silver|darkorange|tab:(orange|cyan|pink|olive))'|'k[:-]+'"""
+    # Black letters that stand on a coloured bar have a ground of their own
+    bad = [l for c in code for l in c.splitlines() if re.search(vanish, l) and not l.strip().startswith("color='black')")]
+    assert not bad, bad
+
+
+def test_importing_the_package_changes_no_figure():
+    code = ('import matplotlib as m, matplotlib.pyplot; before = dict(m.rcParams)\n'
+            'from gan_course.all import *\nassert dict(m.rcParams) == before; house_style(); assert dict(m.rcParams) != before')
+    subprocess.run([sys.executable, '-c', code], check=True, cwd=root)
+
+
 @pytest.mark.parametrize('page', pages, ids=lambda p: p.stem)
 def test_links_between_pages(page):
     for cell in json.loads(page.read_text())['cells']:
