@@ -194,16 +194,17 @@ def _legend(p):
         keys.append(f'<span style="white-space:nowrap"><b style="color:{o["color"]}">{sign}</b> {html.escape(o["label"])}</span>')
     return f'<div style="font-size:.8em;line-height:1.4;text-align:center">{" &nbsp; ".join(keys)}</div>'
 
-def _column(p, key, last):
-    "Panel `p` with its title and legend, as wide as its share of the row."
-    return (f'<div style="flex:{p.W} 1 {.75*p.W:.0f}px;max-width:{1.3*p.W:.0f}px">'
+def _column(p, key, last, row):
+    "Panel `p` with its title and legend, as wide as its share of a row of `row` pixels; where there is less room, in a row of its own."
+    # The basis is zero in a page that is wide enough and huge in one that is not: all panels are side by side, or none
+    return (f'<div style="flex:{p.W} 1 calc(({row}px - 100%)*999);max-width:{1.3*p.W:.0f}px">'
             f'<div style="text-align:center;font-size:.85em">{html.escape(p.title)}</div>'
             f'{_axes(p, key, last)}{_legend(p)}</div>')
 
 def _controls(last, name):
     "The play button, the slider, and the name of the frame that is shown."
     return ('<div style="display:flex;gap:10px;align-items:center;margin-top:4px">'
-            '<button type="button" style="min-width:6.5em">▶ Play</button>'
+            '<button type="button" style="min-width:6.5em;color:inherit;background:none;border:1px solid;border-radius:4px">▶ Play</button>'
             f'<input type="range" min="0" max="{last}" value="{last}" aria-label="frame" style="flex:1">'
             f'<output style="min-width:6em;font-size:.85em">{html.escape(name)}</output></div>')
 
@@ -217,8 +218,9 @@ def animate(
     "A figure that plays in a web page without a kernel: panels side by side, a play button and a slider over the frames."
     T, key = len(names), _key(panels, names, alt)
     data = _data(panels, key, T)
-    body = ''.join(_column(p, f'{key}{k}', T - 1) for k, p in enumerate(panels))
+    row = round(sum(.7*p.W for p in panels)) + 8*len(panels)
+    body = ''.join(_column(p, f'{key}{k}', T - 1, row) for k, p in enumerate(panels))
     script = _SCRIPT % dict(id=key, data=_as_js(data), names=_as_js(list(map(str, names))), ms=round(1000*seconds/T, 2))
-    return HTML(f'<div id="{key}" role="group" aria-label="{html.escape(alt)}" style="font-family:system-ui,sans-serif">'
-                f'<div style="display:flex;flex-wrap:wrap;gap:8px">{body}</div>'
+    return HTML(f'<div id="{key}" role="group" aria-label="{html.escape(alt)}" style="font-family:system-ui,sans-serif;margin-bottom:1.5em">'
+                f'<div style="display:flex;flex-wrap:wrap;justify-content:center;gap:8px">{body}</div>'
                 f'{_controls(T - 1, str(names[-1]))}<script>{script}</script></div>')

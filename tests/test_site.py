@@ -132,10 +132,16 @@ def test_the_site_loads_nothing_from_elsewhere(tmp_path):
             '<script src="https://cdnjs.cloudflare.com/ajax/libs/require.js/2.3.6/require.min.js" crossorigin="anonymous"></script>\n'
             '<script src="https://cdnjs.cloudflare.com/ajax/libs/jquery/3.5.1/jquery.min.js" data-relocate-top="true"></script>\n'
             '<script type="application/javascript">define(\'jquery\', [],function() {return window.jQuery;})</script>\n')
-    (tmp_path/'page.html').write_text(page + kept)
+    signature = 'def f(<span>ax</span>{}<span class="op">=</span><span class="va">None</span>, b:int=1)\n'
+    (tmp_path/'page.html').write_text(page + kept + signature.format(':NoneType'))
     (tmp_path/'site.css').write_text('@import"https://fonts.googleapis.com/css2?family=A;B&display=swap";body{margin:0}')
     r = subprocess.run([sys.executable, root/'tools'/'offline.py', tmp_path], capture_output=True, text=True)
-    assert r.returncode == 0 and ' 5 lines' in r.stdout, r
-    assert (tmp_path/'page.html').read_text() == kept
+    assert r.returncode == 0 and ' 6 lines' in r.stdout, r
+    assert (tmp_path/'page.html').read_text() == kept + signature.format('')
     assert 'googleapis' not in (tmp_path/'site.css').read_text() and 'body{margin:0}' in (tmp_path/'site.css').read_text()
     assert 'tools/offline.py' in (root/'.github'/'workflows'/'docs.yml').read_text()
+
+
+def test_the_icon_is_there():
+    import yaml
+    assert (root/'nbs'/yaml.safe_load((root/'_quarto.yml').read_text())['website']['favicon']).is_file()

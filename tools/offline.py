@@ -1,6 +1,7 @@
 """Make a rendered site load nothing from elsewhere: what Quarto adds for widgets, which no page here has, and web fonts.
 
 Without a network these lines fail ("define is not defined"), and with one they tell others who reads. Links that a reader may follow stay.
+It also takes `:NoneType` out of signatures.
 
 usage: python tools/offline.py FOLDER        of the rendered site
 """
@@ -13,6 +14,9 @@ gone = [r'<script[^>]*\ssrc="https?://[^"]*"[^>]*>\s*</script>\n?',             
         r'<link[^>]*\shref="https?://[^"]*"[^>]*\srel="(?:stylesheet|preconnect|dns-prefetch)"[^>]*>\n?',
         r'@import\s*(?:url\(\s*)?["\']https?://[^"\']*["\']\s*\)?[^;]*;',                    # fonts, in style sheets
         r'@import\s*url\(https?://[^)]*\)[^;]*;']
+
+# nbdev takes the type of a parameter from its default. That None is of the type NoneType tells a reader nothing.
+gone.append(r':(?:<[^>]*>)*\s*NoneType(?=(?:<[^>]*>|\s)*=)')
 
 
 def cleaned(text):
@@ -30,7 +34,7 @@ def main(folder):
         text, n = cleaned(path.read_text(encoding='utf-8'))
         if n: path.write_text(text, encoding='utf-8')
         changed += n
-    print(f'{folder}: {changed} lines that loaded something from elsewhere are gone')
+    print(f'{folder}: {changed} lines or parts of them are gone')
 
 
 if __name__ == '__main__':
