@@ -204,7 +204,8 @@ def _column(p, key, last, row):
 def _controls(last, name):
     "The play button, the slider, and the name of the frame that is shown."
     return ('<div style="display:flex;gap:10px;align-items:center;margin-top:4px">'
-            '<button type="button" style="min-width:6.5em;color:inherit;background:none;border:1px solid;border-radius:4px">▶ Play</button>'
+            '<button type="button" style="min-width:6.5em;color:inherit;background:none;border:1px solid;border-radius:4px">'
+            '▶ Play</button>'
             f'<input type="range" min="0" max="{last}" value="{last}" aria-label="frame" style="flex:1">'
             f'<output style="min-width:6em;font-size:.85em">{html.escape(name)}</output></div>')
 

@@ -1,5 +1,5 @@
 "The wheel and the source archive build, and the commands run from the wheel in another environment, with fastcore 2."
-import os, site, subprocess, sys, tarfile, zipfile
+import json, os, site, subprocess, sys, tarfile, zipfile
 from pathlib import Path
 
 import pytest
@@ -37,8 +37,10 @@ def test_archives_hold_what_they_should(dist):
     assert any(n.endswith('/settings.ini') for n in inside) and any(n.endswith('/LICENSE') for n in inside)
 
 
-def test_wheel_in_a_clean_environment_with_fastcore_2(dist, tmp_path):
-    env = tmp_path/'env'
+@pytest.fixture(scope='module')
+def env(dist, tmp_path_factory):
+    "The folder of an environment with the wheel and fastcore 2, and the variables to call it with."
+    env = tmp_path_factory.mktemp('clean')/'env'
     sh(sys.executable, '-m', 'venv', env)
     python = env/'bin'/'python'
     sh(python, '-m', 'pip', 'install', '-q', '--no-deps', next(dist.glob('*.whl')), 'fastcore>=2,<3')
@@ -46,7 +48,12 @@ def test_wheel_in_a_clean_environment_with_fastcore_2(dist, tmp_path):
     here = next(p for p in site.getsitepackages() if (Path(p)/'torch').is_dir())
     own = Path(sh(python, '-c', 'import site; print(site.getsitepackages()[0])').strip())
     (own/'borrowed.pth').write_text(here + '\n')
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(('PYTHON', 'VIRTUAL_ENV'))}
+    return env, {k: v for k, v in os.environ.items() if not k.startswith(('PYTHON', 'VIRTUAL_ENV'))}
+
+
+def test_wheel_in_a_clean_environment_with_fastcore_2(env, tmp_path):
+    env, clean = env
+    python = env/'bin'/'python'
     say = 'import fastcore, gan_course; print(fastcore.__version__, gan_course.__file__)'
     where = sh(python, '-c', say, cwd=tmp_path, env=clean).split()
     assert where[0].startswith('2.') and str(env) in where[1], where
@@ -62,6 +69,22 @@ def test_wheel_in_a_clean_environment_with_fastcore_2(dist, tmp_path):
     r = subprocess.run([bin/'gan_train', 'digitz'], capture_output=True, text=True, cwd=tmp_path, env=clean)
     expected = "gan_train: unknown data set 'digitz'; known: digits, mnist, fashion_mnist, cifar10. Did you mean 'digits'?\n"
     assert (r.returncode, r.stderr) == (1, expected)
+
+
+# One page of a part each, of the quick ones: the foundations, practice, the library
+@pytest.mark.parametrize('page', ['1_foundations/02_objectives', '2_practice/04_data', 'api/core'])
+def test_a_single_page_runs_with_the_wheel(page, env, tmp_path):
+    "A page that was downloaded alone, in an empty folder: it leans on nothing that lies beside it in the repository."
+    env, clean = env
+    name = page.split('/')[-1]
+    (tmp_path/f'{name}.ipynb').write_bytes((root/'nbs'/f'{page}.ipynb').read_bytes())
+    say = [{'cell_type': 'code', 'execution_count': None, 'id': 'where', 'metadata': {}, 'outputs': [],
+            'source': 'import gan_course; print(gan_course.__file__)'}]
+    nb = json.loads((tmp_path/f'{name}.ipynb').read_text()); nb['cells'] += say
+    (tmp_path/f'{name}.ipynb').write_text(json.dumps(nb))
+    sh(env/'bin'/'python', '-m', 'nbconvert', '--to', 'notebook', '--execute', '--inplace', f'{name}.ipynb', cwd=tmp_path, env=clean)
+    cells = json.loads((tmp_path/f'{name}.ipynb').read_text())['cells']
+    assert str(env) in ''.join(cells[-1]['outputs'][0]['text'])
 
 
 def test_every_dependency_is_declared():

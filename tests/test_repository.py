@@ -121,6 +121,23 @@ def test_links_between_pages(page):
         for target in re.findall(r'\]\((?!https?:|#)([^)#]+)', source(cell)): assert (page.parent/target).exists(), (page.name, target)
 
 
+courses = [p for p in pages if re.match(r'\d_', p.parent.name) or p.stem == 'own_pictures']
+
+
+@pytest.mark.parametrize('page', courses, ids=lambda p: p.stem)
+def test_page_has_its_doors(page):
+    "Below the title: open it on Colab, find it on the site from this file alone. The first code cell installs the library, on Colab only."
+    from configparser import ConfigParser
+    c = ConfigParser(delimiters=['=']); c.read(root/'settings.ini'); c = c['DEFAULT']
+    cells, place = json.loads(page.read_text())['cells'], page.relative_to(root/'nbs').with_suffix('')
+    doors = source(cells[1])
+    assert cells[1]['cell_type'] == 'markdown'
+    assert f"](https://colab.research.google.com/github/{c['user']}/{c['repo']}/blob/{c['branch']}/nbs/{place}.ipynb)" in doors
+    assert f"]({c['doc_host']}{c['doc_baseurl']}/{place}.html)" in doors
+    first = source(next(o for o in cells if o['cell_type'] == 'code'))
+    assert first == f"#| hide\nif 'google.colab' in str(get_ipython()):\n    %pip install -q {c['lib_name']}", first
+
+
 def test_sidebar_lists_every_page():
     listed = set(re.findall(r'- ([\w/]+\.ipynb)', (root/'nbs'/'sidebar.yml').read_text()))
     assert listed == {str(p.relative_to(root/'nbs')) for p in pages}
