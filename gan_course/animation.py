@@ -222,6 +222,7 @@ def animate(
     row = round(sum(.7*p.W for p in panels)) + 8*len(panels)
     body = ''.join(_column(p, f'{key}{k}', T - 1, row) for k, p in enumerate(panels))
     script = _SCRIPT % dict(id=key, data=_as_js(data), names=_as_js(list(map(str, names))), ms=round(1000*seconds/T, 2))
-    return HTML(f'<div id="{key}" role="group" aria-label="{html.escape(alt)}" style="font-family:system-ui,sans-serif;margin-bottom:1.5em">'
+    return HTML(f'<div id="{key}" role="group" aria-label="{html.escape(alt)}" '
+                'style="font-family:system-ui,sans-serif;margin-bottom:1.5em">'
                 f'<div style="display:flex;flex-wrap:wrap;justify-content:center;gap:8px">{body}</div>'
                 f'{_controls(T - 1, str(names[-1]))}<script>{script}</script></div>')

@@ -31,3 +31,9 @@ def call(capsys):
         bar = re.compile(r'\d+%\||it/s|step/s|s/it')       # progress; everything else that was said counts
         return code, out, [l for part in err.splitlines() for l in part.split('\r') if l.strip() and not bar.search(l)]
     return f
+
+
+def pytest_terminal_summary(terminalreporter):
+    "A line for each reason why tests were skipped: a check that silently does not happen would look like one that passes."
+    reasons = [str(r.longrepr[2]) for r in terminalreporter.stats.get('skipped', []) if isinstance(r.longrepr, tuple)]
+    for reason in sorted(set(reasons)): terminalreporter.write_line(f'{reasons.count(reason)} skipped: {reason}')

@@ -69,6 +69,15 @@ def shown(page, site):
     return [c for c in code if 'show_doc(' in c or not hidden.search(c)]
 
 
+@pytest.mark.parametrize('page', [p for p in pages if 'colab.research.google.com' in p.read_text()], ids=lambda p: p.stem)
+def test_pages_name_their_own_address(page, site):
+    "The docs build drops the number in a page's name: the link below the title leads to the name that it gives."
+    made = '\n'.join(''.join(c['source']) for c in json.loads((site[0]/page.name).read_text())['cells'][:4])
+    name = re.search(r'output-file: (\S+)', made)[1]
+    folder = page.parent.relative_to(root/'nbs').as_posix()
+    assert f'/{folder}/{name})'.replace('/./', '/') in made
+
+
 def defines(source, name):
     "Is there a line that defines `name` at the top level?"
     return re.search(rf'^((async )?def|class) {name}\b|^{name}\b[^=\n]*=[^=]', source, re.M)
