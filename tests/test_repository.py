@@ -139,6 +139,16 @@ def test_page_has_its_doors(page):
     assert first == f"#| hide\nif 'google.colab' in str(get_ipython()):\n    %pip install -q {c['lib_name']}", first
 
 
+@pytest.mark.parametrize('page', courses, ids=lambda p: p.stem)
+def test_home_page_shows_each_chapter(page):
+    "With its picture, what it teaches, and the time that the page itself states."
+    home = '\n'.join(source(c) for c in json.loads((root/'nbs'/'index.ipynb').read_text())['cells'] if c['cell_type'] == 'markdown')
+    place = page.relative_to(root/'nbs').as_posix()
+    row = re.search(rf'^\| \[!\[[^\]]+\]\((\S+)\)\]\({place}\) \| \[[^\]]+\]\({place}\) \| (.{{30,}}) \| (\d+) min \|$', home, re.M)
+    assert row and (root/'nbs'/row[1]).is_file()
+    assert re.search(rf'\*\*Time:\*\* {row[3]} minutes', '\n'.join(source(c) for c in json.loads(page.read_text())['cells'][:4]))
+
+
 def test_sidebar_lists_every_page():
     listed = set(re.findall(r'- ([\w/]+\.ipynb)', (root/'nbs'/'sidebar.yml').read_text()))
     assert listed == {str(p.relative_to(root/'nbs')) for p in pages}
