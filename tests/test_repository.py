@@ -108,6 +108,28 @@ def test_figures_read_on_light_and_on_dark(page):
     assert not bad, bad
 
 
+def test_stored_figures_keep_their_looks(monkeypatch):
+    "`packed` in tools/run_pages.py: transparent stays transparent, colours stay within what an eye sees, and grey ones take fewer bytes."
+    import io
+    import numpy as np
+    from PIL import Image
+    monkeypatch.syspath_prepend(str(root/'tools'))
+    from run_pages import packed
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (40, 40, 4), dtype=np.uint8)          # colours and transparency of all degrees
+    pixels[:9, :, 3], pixels[9:18, :, 3], pixels[0, 0] = 0, 255, 255
+    for few in (False, True):
+        if few: pixels = pixels//128*128
+        before, after = Image.fromarray(pixels), Image.open(io.BytesIO(packed(Image.fromarray(pixels)))).convert('RGBA')
+        assert np.asarray(after)[1:9, :, 3].max() == 0
+        assert (np.asarray(after)[9:18] == pixels[9:18]).all()
+        for ground in ('white', '#222'):
+            seen = [np.asarray(Image.alpha_composite(Image.new('RGBA', before.size, ground), i)).astype(int) for i in (before, after)]
+            assert abs(seen[0] - seen[1]).max() <= 12
+    grey = Image.fromarray(rng.integers(0, 256, (40, 40), dtype=np.uint8))
+    assert len(packed(grey)) < .4*len(packed(Image.fromarray(pixels[..., :3]*0 + rng.integers(0, 256, (40, 40, 3), dtype=np.uint8))))
+
+
 def test_importing_the_package_changes_no_figure():
     code = ('import matplotlib as m, matplotlib.pyplot; before = dict(m.rcParams)\n'
             'from gan_course.all import *\nassert dict(m.rcParams) == before; house_style(); assert dict(m.rcParams) != before')
