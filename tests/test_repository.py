@@ -117,17 +117,17 @@ def test_stored_figures_keep_their_looks(monkeypatch):
     from run_pages import packed
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (40, 40, 4), dtype=np.uint8)          # colours and transparency of all degrees
-    pixels[:9, :, 3], pixels[9:18, :, 3], pixels[0, 0] = 0, 255, 255
     for few in (False, True):
         if few: pixels = pixels//128*128
+        pixels[:9, :, 3], pixels[9:18, :, 3] = 0, 255
         before, after = Image.fromarray(pixels), Image.open(io.BytesIO(packed(Image.fromarray(pixels)))).convert('RGBA')
-        assert np.asarray(after)[1:9, :, 3].max() == 0
+        assert np.asarray(after)[:9, :, 3].max() == 0
         assert (np.asarray(after)[9:18] == pixels[9:18]).all()
         for ground in ('white', '#222'):
             seen = [np.asarray(Image.alpha_composite(Image.new('RGBA', before.size, ground), i)).astype(int) for i in (before, after)]
             assert abs(seen[0] - seen[1]).max() <= 12
     grey = Image.fromarray(rng.integers(0, 256, (40, 40), dtype=np.uint8))
-    assert len(packed(grey)) < .4*len(packed(Image.fromarray(pixels[..., :3]*0 + rng.integers(0, 256, (40, 40, 3), dtype=np.uint8))))
+    assert len(packed(grey)) < .6*len(packed(Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8))))
 
 
 def test_importing_the_package_changes_no_figure():
