@@ -7,11 +7,11 @@ __all__ = []
 
 # %% ../nbs/api/all.ipynb #7a1aea80
 from . import core, animation, objectives, sampling, callbacks, training, runs, folders
-from . import data, groups, networks, augment, evaluation, kinds, recipes
+from . import data, groups, networks, augment, evaluation, kinds, recipes, recognition
 
 # %% ../nbs/api/all.ipynb #9f2ea782
 _modules = (core, animation, objectives, sampling, callbacks, training, runs, folders, data, groups, networks, augment,
-            evaluation, kinds, recipes)      # before the names of some of them stand for what is in them
+            evaluation, kinds, recipes, recognition)      # before the names of some of them stand for what is in them
 
 # %% ../nbs/api/all.ipynb #e15a1a02
 from .core import *
@@ -29,6 +29,7 @@ from .augment import *
 from .evaluation import *
 from .kinds import *
 from .recipes import *
+from .recognition import *
 
 # %% ../nbs/api/all.ipynb #a052d770
 __all__ = [name for module in _modules for name in module.__all__]

@@ -9,7 +9,7 @@ __all__ = ['Parser', 'command', 'find_run', 'pasted']
 import argparse, functools, os, shlex, sys, warnings
 from pathlib import Path
 
-import gan_course
+import gan_course, gan_course.applications
 from .core import *
 from .kinds import *
 from .recipes import *

@@ -12,6 +12,7 @@ import torch
 from .core import *
 from .runs import *
 from .kinds import *
+from .recipes import *
 from .commands import *
 
 # %% ../nbs/api/evaluate.ipynb #86db8598
@@ -59,7 +60,9 @@ def main(argv=None):
     labels = labels_as_in(train, G, n, seed) if same else None
     result = kind.score(kind.draw(G, config, n, seed, labels), train, test, seen, device, **own)
     result.setdefault('protocol', {}).update(run=str(a.run), seed=seed)
-    print(json.dumps(result, indent=1) if a.json else kind.report(result))
+    recipe = recipes.get(config.get('recipe'), Recipe())
+    result.update(recipe.measure(run, config, test, device))
+    print(json.dumps(result, indent=1) if a.json else '\n'.join([*recipe.lines(result), kind.report(result)]))
 
 # %% ../nbs/api/evaluate.ipynb #742f216e
 if __name__ == '__main__' and '__file__' in globals(): sys.exit(main())   # python -m gan_course.evaluate; a notebook has no __file__

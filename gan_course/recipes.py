@@ -124,6 +124,14 @@ class Recipe:
         "Do `given` and the recorded `value` of one of its own options mean the same?"
         return given == value
 
+    def measure(self, run, config, test, device) -> dict:
+        "What `gan_eval` can say of a run beside its samples, JSON-able."
+        return {}
+
+    def lines(self, result) -> list:
+        "The same for people, printed before the scores of the samples."
+        return []
+
     def verdict(self, t) -> str:
         "A line about a finished run, or ''."
         if t.step >= self.enough/5: return ''

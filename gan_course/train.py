@@ -96,8 +96,8 @@ def _new(a, out, lock):
     data = kind.load(a.data, batch_size=a.batch_size or 1, limit=a.limit, device=device, seed=a.seed or 0, **own)
     settled = recipe.settle(asked, data)
     data.batch_size = settled['batch_size']
-    recipe.prepare(data, settled)
     record = kind.record(data, kind.full_name(a.data), a.limit, **own)
+    recipe.prepare(data, settled)
     trainer = recipe.make(data, settled, device, _callbacks(kind, data, out, record, a.score_every))
     if run: trainer.start_from(run)
     kept = {k: settled[k] for k in ('recipe', 'batch_size', 'decay_start', 'own', 'plan')}
@@ -165,6 +165,7 @@ def _resumed(a, out, lock):
     data = kind.load(record['name'], batch_size=settled['batch_size'], limit=record.get('limit'),
                      device=device, seed=settled['seed'], record=record)
     kind.compare(record, data)
+    now = kind.record(data, record['name'], record.get('limit'), **{k: record.get(k) for k in kind.train_options})
     recipe.prepare(data, settled)
     changes = {k: v for k, v in (('precision', a.precision), ('lr', a.lr), ('d_lr', a.lr)) if v is not None}
     every = a.score_every or config.get('score_every')
@@ -173,7 +174,6 @@ def _resumed(a, out, lock):
     if (trainer.step if plan['steps'] else trainer.seconds/60) >= (plan['steps'] or plan['minutes']):
         raise UserError(f'{out} is finished ({trainer.step} steps, {trainer.seconds/60:.1f} minutes): to go on, '
                         f'give a larger total, such as --steps {2*trainer.step}')
-    now = kind.record(data, record['name'], record.get('limit'), **{k: record.get(k) for k in kind.train_options})
     trainer.notes.update(plan=plan, finished=False, data=now, recipe=recipe.name, own=settled['own'], score_every=every)
     return trainer, data
 

@@ -8,7 +8,7 @@ root = Path(__file__).resolve().parent.parent
 pages = sorted(p for p in (root/'nbs').rglob('*.ipynb') if '.ipynb_checkpoints' not in p.parts)
 layers = ['core', 'animation', 'objectives', 'sampling', 'checks', 'callbacks', 'loop', 'training', 'runs', 'folders', 'data',
           'groups', 'networks', 'augment',
-          'evaluation', 'kinds', 'recipes', 'commands', 'train', 'sample', 'evaluate', 'all']
+          'evaluation', 'kinds', 'recipes', 'recognition', 'applications', 'commands', 'train', 'sample', 'evaluate', 'all']
 
 
 def test_readme_is_made_from_index():
