@@ -112,6 +112,7 @@ class ImageBatches(Batches):
     ):
         super().__init__(images, labels, classes, name, batch_size, device, seed)
         self.exceptions = {}                  # of the split by names: see `read_folder`
+        self.crop = 'centre'
         self.found_channels = self.shape[0] if self.shape else 1
 
     @property
@@ -309,6 +310,7 @@ def image_data(
                 name, split, size, limit, device, crop, channels, held)
     data = ImageBatches(images, labels, classes, str(name), batch_size, device, seed)
     for k, v in about.items(): setattr(data, k, v)
+    data.crop = crop
     said = f'{one_line(name)}: ' + '; '.join(data.notes)
     if data.notes: warnings.warn(said, stacklevel=2)
     return data

@@ -33,7 +33,8 @@ def matching_loss(
     if not pull_away: return loss
     unit = F.normalize(fake_features, dim=1)
     cosines, n = unit@unit.T, len(unit)
-    apart = (cosines.square().sum() - n)/(n*(n - 1))      # without each with itself
+    others = cosines.square().sum() - cosines.diagonal().square().sum()
+    apart = others/max(1, n*(n - 1))
     return loss + pull_away*apart
 
 # %% ../nbs/3_applications/11_recognition.ipynb #11000057
@@ -81,7 +82,7 @@ def sgan(
     answers:int=10, # classes that D tells apart
     widths=(1000, 500, 250, 250, 250), # of D's hidden layers
     g_width:int=500, # of G's hidden layers
-    noise=(.3, .5)  # in D: on the samples, on the layers
+    noise=(.5, .5)  # in D: on the samples, on the layers
 ) -> tuple:         # (G, D)
     "Networks for semi-supervised learning. Salimans et al. 2016."
     def block(ni, nf):
@@ -103,6 +104,9 @@ class SGANTrainer(GANTrainer):
         pull_away:float=0.,  # weight of matching_loss's second term
         **options            # of GANTrainer
     ):
+        for name in ('penalty', 'augment'):
+            if options.get(name) not in (None, 'none'):
+                raise UserError(f'a semi-supervised trainer takes no {name}')
         super().__init__(G, D, **options)
         samples, labels = labelled
         self.labelled = samples.to(self.device), labels.to(self.device)
@@ -149,7 +153,7 @@ def label_draw(
 ) -> torch.Tensor: # n numbers of samples, as many of each class as can be
     "Which samples keep their labels."
     labels = torch.as_tensor(labels).cpu()
-    classes = labels.unique()
+    classes = labels[labels >= 0].unique()         # −1: without a label
     n = check_number(n, 'labels', len(classes), len(labels), whole=True)
     rng = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(labels), generator=rng)
@@ -177,6 +181,7 @@ def warped(
     strength:float=.6  # 1: up to 29° of turn, 28 % of scale, 40 % of slant, 12 % of shift
 ):
     "Each picture turned, scaled, slanted and moved on black, and a square cut out."
+    if not strength: return x
     n, _, h, w = x.shape
     def dice(most, *more):
         return (2*torch.rand(n, *more, device=x.device) - 1)*most*strength
@@ -186,7 +191,7 @@ def warped(
                         torch.stack([sin, cos, shift[:, 1]], 1)], 1)
     grid = F.affine_grid(maps, list(x.shape), align_corners=False)
     moved = F.grid_sample(x + 1, grid, align_corners=False) - 1
-    cy, cx = torch.randint(0, min(h, w), (2, n, 1, 1), device=x.device)
+    cy, cx = (torch.randint(0, side, (n, 1, 1), device=x.device) for side in (h, w))
     far = [(torch.arange(s, device=x.device).view(shape) - c).abs() >= s//6
            for s, shape, c in ((h, (1, -1, 1), cy), (w, (1, 1, -1), cx))]
     return torch.where((far[0] | far[1])[:, None], moved, -1.)
@@ -224,6 +229,7 @@ def error_interval(
     z:float=1.96       # 1.96: 95 %
 ) -> tuple:            # (lowest, highest) share of errors
     "Wilson's interval for a share."
+    check_number(n, 'n', 1, 1e12); check_number(errors, 'errors', 0, n)
     p, shrink = errors/n, 1 + z*z/n
     middle, half = p + z*z/(2*n), z*math.sqrt(p*(1 - p)/n + z*z/(4*n*n))
     return max(0., (middle - half)/shrink), min(1., (middle + half)/shrink)
@@ -235,8 +241,8 @@ def classify(
     images,       # N×C×H×W, uint8 or float in [−1, 1]
     device='auto',
     batch_size:int=1000
-) -> tuple:       # (labels N, probabilities N×K), on the CPU
-    "What a semi-supervised D takes pictures for."
+) -> tuple:       # (numbers of classes N, probabilities N×K), on the CPU
+    "What a semi-supervised D takes pictures for; config.json of a run names its classes."
     D = run if isinstance(run, nn.Module) else load_discriminator(run, device=device)
     if not hasattr(D, 'see'):
         raise UserError('this D knows no classes: train it by --arch sgan')
@@ -277,6 +283,8 @@ class SGAN(Recipe):
         return settled
 
     def objective(self, asked, data):
+        if asked.get('loss') not in (None, self.loss):
+            raise UserError(f'--arch {self.name} plays for the loss {self.loss}: leave --loss out')
         if asked.get('penalty') not in (None, 'none'):
             raise UserError(f'--arch {self.name} takes no penalty: leave --penalty out')
         return super().objective({**asked, 'penalty': 'none'}, data)
@@ -289,7 +297,7 @@ class SGAN(Recipe):
         settled['labelled'] = to_float(data.samples[told]), data.labels[told]
         data.labels = torch.full_like(data.labels, -1)
         if data.name in named_sets: return
-        more = unlabelled_pictures(data.name, data.shape[-1], data.shape[0])
+        more = unlabelled_pictures(data.name, data.shape[-1], data.shape[0], data.crop)
         if not len(more): return
         data.samples = torch.cat([data.samples, more.to(data.samples.device)])
         data.labels = data.labels.new_full((len(data.samples),), -1)
@@ -303,6 +311,7 @@ class SGAN(Recipe):
     def same_option(self, option, given, value): return str(given) == str(value)
 
     def measure(self, run, config, test, device):
+        if [*test.classes] != [*config['data']['classes']]: return {}      # other data
         wrong = errors_of(load_discriminator(run, device=device), test)
         n = len(test.images)
         low, high = error_interval(wrong, n)
@@ -310,6 +319,7 @@ class SGAN(Recipe):
                     labels=config.get('own', {}).get('labels'))
 
     def lines(self, result):
+        if 'errors' not in result: return []
         low, high = (f'{100*v:.1f}' for v in result['error_interval'])
         labels = '' if result['labels'] is None else f", learned from {result['labels']} labels"
         return [f"error {100*result['error']:.2f} % ({low} to {high} with 95 %): "
