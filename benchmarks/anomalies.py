@@ -79,7 +79,8 @@ def work(digit, seed, steps):
     pca = PCA(50, random_state=seed).fit(flat[:10_000])
     svm = OneClassSVM().fit(pca.transform(flat[:10_000]))
     scores = {"D's logit": logit, 'inversion': inverted(G, x, seed), 'autoencoder': autoencoder(nine, steps, seed)(x),
-              'neighbour': torch.cdist(x.flatten(1), flat).min(1).values, 'one-class SVM': -svm.decision_function(pca.transform(x.flatten(1)))}
+              'neighbour': torch.cdist(x.flatten(1), flat).min(1).values,
+              'one-class SVM': -svm.decision_function(pca.transform(x.flatten(1)))}
     return {'auroc': {k: round(float(roc_auc_score(strange, v)), 4) for k, v in scores.items()}}
 
 

@@ -165,7 +165,8 @@ def run_all(jobs, rows, keep, device, processes):
         rows.append(row)
         if keep:
             with open(keep, 'a') as f: f.write(json.dumps(row) + '\n')
-        print(f"{i + 1}/{len(todo)}", {k: row.get(k) for k in ('stage', 'method', 'data', 'labels', 'draw', 'errors', 'seconds', 'failed')}, flush=True)
+        shown = ('stage', 'method', 'data', 'labels', 'draw', 'errors', 'seconds', 'failed')
+        print(f"{i + 1}/{len(todo)}", {k: row.get(k) for k in shown}, flush=True)
     for w in workers: w.join()
 
 
@@ -182,7 +183,8 @@ def best_of(rows):
 def experiments(best, only):
     "The runs to be reported, the long ones first."
     order = ('sgan', 'complement', 'fixmatch', 'changed', 'alone')
-    main = [dict(stage='main', method=m, data='mnist', labels=100, draw=d, steps=main_steps, options=best[m]) for m in order for d in range(3)]
+    main = [dict(stage='main', method=m, data='mnist', labels=100, draw=d, steps=main_steps, options=best[m])
+            for m in order for d in range(3)]
     carry = [dict(stage='carry', method=m, data=name, labels=n, draw=d, steps=carry_steps, options=best[m])
              for name, n in (('mnist', 20), ('mnist', 1000), ('fashion_mnist', 100), ('digits', 50))
              for m in order if m != 'complement' for d in range(3)]
@@ -202,4 +204,5 @@ if __name__ == '__main__':
     if 'tune' in a.only: run_all(tuning(), rows, a.keep, a.device, a.processes)
     best = best_of(rows)
     run_all(experiments(best, a.only), rows, a.keep, a.device, a.processes)
-    save('recognition', device=a.device, batch=batch, label_batch=label_batch, betas=betas, chosen=best, rows=[r for r in rows if 'errors' in r])
+    save('recognition', device=a.device, batch=batch, label_batch=label_batch, betas=betas, chosen=best,
+         rows=[r for r in rows if 'errors' in r])

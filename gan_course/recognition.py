@@ -52,7 +52,7 @@ class ClassifyingD(nn.Module):
         body:nn.Module,   # samples N×… → features N×F
         n_features:int,   # F
         classes:int,      # K
-        noise:float=0.    # standard deviation of what is added to the features in training
+        noise:float=0.    # standard deviation of what the features get in training
     ):
         super().__init__()
         self.body, self.noise = body, Noise(noise)
@@ -75,6 +75,7 @@ def plain_body(
         layers += [Noise(noise[1])]*(i > 0) + [weight_norm(nn.Linear(ni, nf)), nn.ReLU()]
     return nn.Sequential(*layers)
 
+# %% ../nbs/3_applications/11_recognition.ipynb #11000095
 @register('sgan')
 def sgan(
     shape,          # of a sample: (channels, size, size), or any other
@@ -91,7 +92,8 @@ def sgan(
                       nn.Linear(g_width, math.prod(shape)), nn.Tanh(),
                       nn.Unflatten(1, tuple(shape)))
     G.z_dim = z_dim
-    return G, ClassifyingD(plain_body(shape, widths, noise), widths[-1], answers, noise[1])
+    body = plain_body(shape, widths, noise)
+    return G, ClassifyingD(body, widths[-1], answers, noise[1])
 
 # %% ../nbs/3_applications/11_recognition.ipynb #11000034
 class SGANTrainer(GANTrainer):
@@ -176,6 +178,7 @@ def shifted(
     which = torch.arange(n, device=x.device)[:, None, None]
     return x[which, :, rows, columns].permute(0, 3, 1, 2)
 
+# %% ../nbs/3_applications/11_recognition.ipynb #11000096
 def warped(
     x,                 # N×C×H×W in [−1, 1]
     strength:float=.6  # 1: up to 29° of turn, 28 % of scale, 40 % of slant, 12 % of shift
@@ -252,8 +255,8 @@ def classify(
                         + '×'.join(map(str, wanted or ['…'])))
     place_of_D = place(D)[0]
     with undisturbed(D):
-        parts = [D.see(b.to(place_of_D))[0].softmax(1).cpu() for b in images.split(batch_size)]
-    p = torch.cat(parts)
+        parts = [D.see(b.to(place_of_D))[0].softmax(1) for b in images.split(batch_size)]
+    p = torch.cat(parts).cpu()
     return p.argmax(1), p
 
 # %% ../nbs/3_applications/11_recognition.ipynb #11000078
@@ -264,36 +267,42 @@ class SGAN(Recipe):
     lr, batch_size, decay_start, enough = 3e-3, 100, .5, 5000
     minutes, other_minutes = {'digits': 3., 'mnist': 15., 'fashion_mnist': 15.}, 15.
     per_class_told = 10         # of a named set, unless asked otherwise
-    options = dict(labels=dict(help='use so many labels, as many of each class, and hide all others '
-                                    '(default: 10 of each class; in a folder: all)'))
+    options = dict(labels=dict(
+        help='use so many labels, as many of each class, and hide all others '
+             '(default: 10 of each class; in a folder: all)'))
 
     def settle(self, asked, data):
         if len(data.classes) < 2:
-            raise UserError(f'--arch {self.name} learns to tell classes apart, and {data.name} has '
-                            'none: put labelled pictures of each class into a folder of its own')
+            raise UserError(
+                f'--arch {self.name} learns to tell classes apart, and {data.name} has '
+                'none: put labelled pictures of each class into a folder of its own')
         if asked.get('conditional'):
-            raise UserError(f'--arch {self.name} has an unconditional generator: leave --conditional out')
+            raise UserError(f'--arch {self.name} has an unconditional generator: '
+                            'leave --conditional out')
         settled = super().settle(asked, data)
         n = asked.get('labels')
         if n is None and data.name in named_sets:
             n = min(self.per_class_told*len(data.classes), len(data.samples))
         if n is not None:
-            n = check_number(n, '--labels', len(data.classes), len(data.samples), whole=True)
+            most = len(data.samples)
+            n = check_number(n, '--labels', len(data.classes), most, whole=True)
         settled['own']['labels'] = n
         return settled
 
     def objective(self, asked, data):
         if asked.get('loss') not in (None, self.loss):
-            raise UserError(f'--arch {self.name} plays for the loss {self.loss}: leave --loss out')
+            raise UserError(f'--arch {self.name} plays for the loss {self.loss}: '
+                            'leave --loss out')
         if asked.get('penalty') not in (None, 'none'):
             raise UserError(f'--arch {self.name} takes no penalty: leave --penalty out')
         return super().objective({**asked, 'penalty': 'none'}, data)
 
     def prepare(self, data, settled):
-        "Keep the labels that may be seen, and hide the others; add pictures that never had one."
+        "Hide all labels but those that may be seen; add pictures that never had one."
         n = settled['own'].get('labels')
-        told = range(len(data.labels)) if n is None else label_draw(data.labels, n, settled['seed'])
-        told = torch.as_tensor(list(told), device=data.labels.device)
+        told = torch.arange(len(data.labels))
+        if n is not None: told = label_draw(data.labels, n, settled['seed'])
+        told = told.to(data.labels.device)
         settled['labelled'] = to_float(data.samples[told]), data.labels[told]
         data.labels = torch.full_like(data.labels, -1)
         if data.name in named_sets: return
@@ -301,7 +310,8 @@ class SGAN(Recipe):
         if not len(more): return
         data.samples = torch.cat([data.samples, more.to(data.samples.device)])
         data.labels = data.labels.new_full((len(data.samples),), -1)
-        warnings.warn(f'{len(told)} pictures with a label, and {len(more)} in the folder unlabelled')
+        warnings.warn(f'{len(told)} pictures with a label, '
+                      f'and {len(more)} in the folder unlabelled')
 
     def network_options(self, data, settled): return dict(answers=len(data.classes))
 
@@ -321,7 +331,8 @@ class SGAN(Recipe):
     def lines(self, result):
         if 'errors' not in result: return []
         low, high = (f'{100*v:.1f}' for v in result['error_interval'])
-        labels = '' if result['labels'] is None else f", learned from {result['labels']} labels"
+        labels = ''
+        if result['labels']: labels = f", learned from {result['labels']} labels"
         return [f"error {100*result['error']:.2f} % ({low} to {high} with 95 %): "
                 f"{result['errors']} of {result['of']} held-out pictures{labels}"]
 
