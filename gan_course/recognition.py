@@ -217,7 +217,7 @@ def fixmatch_loss(
 # %% ../nbs/3_applications/11_recognition.ipynb #11000051
 @torch.no_grad()
 def errors_of(
-    D,                 # with `see`, as ClassifyingD
+    D,                 # that has see, as ClassifyingD
     data:ImageBatches, # with labels
     batch_size:int=1000
 ) -> int:
@@ -240,7 +240,7 @@ def error_interval(
 # %% ../nbs/3_applications/11_recognition.ipynb #11000075
 @torch.no_grad()
 def classify(
-    run,          # a run folder, or a D with `see`
+    run,          # a run folder, or a D that has see
     images,       # N×C×H×W, uint8 or float in [−1, 1]
     device='auto',
     batch_size:int=1000
