@@ -13,23 +13,12 @@ usage: python benchmarks/anomalies.py [--digits 1 4 8] [--seeds 0 1] [--steps 15
 import argparse
 
 import torch
-import torch.nn.functional as F
 from common import run_all, save
+from features import autoencoder, game
 from gan_course.all import *
 from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score
 from sklearn.svm import OneClassSVM
-from time_to_quality import Quiet
-from torch import nn
-
-
-def game(data, steps, seed):
-    "(averaged G, D) without labels."
-    set_seed(seed)
-    G, D = dcgan(data.shape, d_norm='none')
-    t = GANTrainer(G, D, penalty='r1', penalty_every=4, lr=2e-3, seed=seed, device='cpu', cbs=[EMA(.999), LinearDecay(.4), Quiet()])
-    t.fit(data, steps=steps)
-    return t.generator.eval(), D.eval()
 
 
 def inverted(G, x, seed, steps=120, lr=.05):
@@ -42,26 +31,6 @@ def inverted(G, x, seed, steps=120, lr=.05):
         each = (G(z) - x).square().mean((1, 2, 3))
         opt.zero_grad(); each.sum().backward(); opt.step()
     with torch.no_grad(): return (G(z) - x).square().mean((1, 2, 3))
-
-
-def autoencoder(data, steps, seed, code=64, lr=2e-3):
-    "A function: pictures → squared error of what comes back."
-    set_seed(seed)
-    G, D = dcgan(data.shape, z_dim=code, d_norm='none')
-    encode = nn.Sequential(D.layers[:-1], nn.Linear(D.layers[-1].in_features, code))
-    opt = torch.optim.Adam([*encode.parameters(), *G.parameters()], lr, (.9, .99), fused=True)
-    step = 0
-    while step < steps:
-        for real, _ in data:
-            for group in opt.param_groups: group['lr'] = lr*min(1, (1 - step/steps)/.6)
-            loss = F.mse_loss(G(encode(real)), real)
-            opt.zero_grad(); loss.backward(); opt.step()
-            step += 1
-            if step == steps: break
-    encode.eval(); G.eval()
-    @torch.no_grad()
-    def errors(x): return (G(encode(x)) - x).square().mean((1, 2, 3))
-    return errors
 
 
 def work(digit, seed, steps):
@@ -78,7 +47,9 @@ def work(digit, seed, steps):
     flat = to_float(nine.images).flatten(1)
     pca = PCA(50, random_state=seed).fit(flat[:10_000])
     svm = OneClassSVM().fit(pca.transform(flat[:10_000]))
-    scores = {"D's logit": logit, 'inversion': inverted(G, x, seed), 'autoencoder': autoencoder(nine, steps, seed)(x),
+    body, to_code, back = autoencoder(nine, steps, seed)
+    with torch.no_grad(): lost = (back(to_code(body(x))) - x).square().mean((1, 2, 3))
+    scores = {"D's logit": logit, 'inversion': inverted(G, x, seed), 'autoencoder': lost,
               'neighbour': torch.cdist(x.flatten(1), flat).min(1).values,
               'one-class SVM': -svm.decision_function(pca.transform(x.flatten(1)))}
     return {'auroc': {k: round(float(roc_auc_score(strange, v)), 4) for k, v in scores.items()}}

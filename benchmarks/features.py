@@ -11,7 +11,7 @@ Errors are those on the test split.
 
 usage: python benchmarks/features.py [--steps 1500] [--seeds 0 1 2] [--processes 2] [--keep FILE]
 """
-import argparse
+import argparse, itertools
 
 import numpy as np
 import torch
@@ -27,31 +27,27 @@ from torch import nn
 strengths = (1e-4, 1e-3, 1e-2, 1e-1, 1)
 
 
-def trained_d(data, steps, seed):
-    "D's hidden layers after a game without labels."
+def game(data, steps, seed):
+    "(averaged G, D) of a game without labels."
     set_seed(seed)
     G, D = dcgan(data.shape, d_norm='none')
     t = GANTrainer(G, D, penalty='r1', penalty_every=4, lr=2e-3, seed=seed, device='cpu', cbs=[EMA(.999), LinearDecay(.4), Quiet()])
     t.fit(data, steps=steps)
-    return D.layers[:-1].eval()
+    return t.generator.eval(), D.eval()
 
 
-def trained_encoder(data, steps, seed, code=64, lr=2e-3):
-    "The same layers after training to give back what they were shown."
+def autoencoder(data, steps, seed, code=64, lr=2e-3):
+    "(D's hidden layers, what makes a code of their features, G) after training to give back what they were shown."
     set_seed(seed)
     G, D = dcgan(data.shape, z_dim=code, d_norm='none')
     body, to_code = D.layers[:-1], nn.Linear(D.layers[-1].in_features, code)
     parts = [net.to(memory_format=torch.channels_last).train() for net in (body, to_code, G)]
     opt = torch.optim.Adam([p for net in parts for p in net.parameters()], lr, (.9, .99), fused=True)
-    step = 0
-    while step < steps:
-        for real, _ in data:
-            for group in opt.param_groups: group['lr'] = lr*min(1, (1 - step/steps)/.6)
-            loss = F.mse_loss(G(to_code(body(real))), real)
-            opt.zero_grad(); loss.backward(); opt.step()
-            step += 1
-            if step == steps: break
-    return body.eval()
+    for step, (real, _) in enumerate(itertools.islice(itertools.chain.from_iterable(itertools.repeat(data)), steps)):
+        for group in opt.param_groups: group['lr'] = lr*min(1, (1 - step/steps)/.6)
+        loss = F.mse_loss(G(to_code(body(real))), real)
+        opt.zero_grad(); loss.backward(); opt.step()
+    return [net.eval() for net in parts]
 
 
 @torch.no_grad()
@@ -73,7 +69,7 @@ def work(features, seed, steps):
     train, test = [image_data('mnist', batch_size=128, split=s, device='cpu', seed=seed) for s in ('train', 'test')]
     set_seed(seed)
     body = dict(pixels=lambda: None, random=lambda: dcgan(train.shape, d_norm='none')[1].layers[:-1].eval(),
-                GAN=lambda: trained_d(train, steps, seed), autoencoder=lambda: trained_encoder(train, steps, seed))[features]()
+                GAN=lambda: game(train, steps, seed)[1].layers[:-1], autoencoder=lambda: autoencoder(train, steps, seed)[0])[features]()
     row = {}
     for n in (100, 1000):
         told = label_draw(train.labels, n, seed)

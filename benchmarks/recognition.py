@@ -10,18 +10,14 @@ First each method gets the same number of settings on a draw of labels that is n
 *training* pictures of MNIST. The best is then used everywhere. Errors of the results are those on the test split. The network is the plain
 one of `sgan`; `conv` names a convolutional one that was tried for the rivals. On a GPU a step is recorded once and replayed.
 
-usage: python benchmarks/recognition.py [--device cpu] [--processes 2] [--keep FILE] [--only tune main carry]
+usage: python benchmarks/recognition.py [--device cpu] [--processes 2] [--keep FILE] [--costs]
 """
-import argparse, json, time
-from functools import cache
-from pathlib import Path
+import argparse, functools, json, statistics, time
 
 import torch
-import torch.multiprocessing as mp
 import torch.nn.functional as F
-from common import save
+from common import results, run_all, save
 from gan_course.all import *
-from gan_course.recognition import *
 from torch import nn
 
 batch, betas, label_batch = 100, (.5, .99), 100
@@ -29,23 +25,23 @@ tune_steps, main_steps, carry_steps = 4000, 60_000, 20_000
 
 # The settings that each method may choose from; the first is the starting point
 settings = {
-    'alone': [dict(lr=lr, noise=noise) for lr in (1e-3, 3e-4, 3e-3) for noise in ((.3, .5), (.3, .3), (.15, .15), (0, 0))],
+    'alone': [dict(lr=lr, noise=noise) for lr in (1e-3, 3e-4, 3e-3) for noise in ([.3, .5], [.3, .3], [.15, .15], [0, 0])],
     'changed': [dict(lr=lr, noise=noise, strength=s) for lr in (1e-3, 3e-3)
-                for noise in ((.3, .5), (.3, .3), (0, 0)) for s in (.6, 1.)],
+                for noise in ([.3, .5], [.3, .3], [0, 0]) for s in (.6, 1.)],
     'fixmatch': [dict(lr=lr, noise=noise, strength=s, threshold=c) for lr, noise, s, c in (
-        (1e-3, (.3, .3), .6, .95), (1e-3, (.3, .3), 1., .95), (1e-3, (.3, .3), .6, .8), (1e-3, (.15, .15), .6, .95),
-        (1e-3, (0, 0), .6, .95), (1e-3, (.3, .5), .6, .95), (3e-3, (.3, .3), .6, .95), (3e-3, (.15, .15), .6, .95),
-        (3e-3, (0, 0), .6, .95), (3e-4, (.15, .15), .6, .95), (1e-3, (.15, .15), .4, .95), (1e-3, (.15, .15), .6, .9))],
+        (1e-3, [.3, .3], .6, .95), (1e-3, [.3, .3], 1., .95), (1e-3, [.3, .3], .6, .8), (1e-3, [.15, .15], .6, .95),
+        (1e-3, [0, 0], .6, .95), (1e-3, [.3, .5], .6, .95), (3e-3, [.3, .3], .6, .95), (3e-3, [.15, .15], .6, .95),
+        (3e-3, [0, 0], .6, .95), (3e-4, [.15, .15], .6, .95), (1e-3, [.15, .15], .4, .95), (1e-3, [.15, .15], .6, .9))],
     'sgan': [dict(lr=lr, noise=noise, move=move, real_batch=n) for lr, noise, move, n in (
-        (3e-3, (.3, .5), 'shifted', 1), (3e-3, (.3, .5), 'none', 1), (1e-3, (.3, .5), 'shifted', 1), (5e-3, (.3, .5), 'shifted', 1),
-        (3e-3, (.3, .3), 'shifted', 1), (3e-3, (.3, .7), 'shifted', 1), (3e-3, (.15, .5), 'shifted', 1), (3e-3, (.3, .5), 'shifted', 2),
-        (3e-3, (.3, .5), 'warped', 1), (5e-3, (.3, .5), 'shifted', 2), (3e-3, (.5, .5), 'shifted', 1), (3e-3, (.3, .3), 'none', 1))],
-    'complement': [dict(lr=3e-3, noise=(.3, .5), move='shifted', real_batch=1, entropy=e, pull_away=p)
+        (3e-3, [.3, .5], 'shifted', 1), (3e-3, [.3, .5], 'none', 1), (1e-3, [.3, .5], 'shifted', 1), (5e-3, [.3, .5], 'shifted', 1),
+        (3e-3, [.3, .3], 'shifted', 1), (3e-3, [.3, .7], 'shifted', 1), (3e-3, [.15, .5], 'shifted', 1), (3e-3, [.3, .5], 'shifted', 2),
+        (3e-3, [.3, .5], 'warped', 1), (5e-3, [.3, .5], 'shifted', 2), (3e-3, [.5, .5], 'shifted', 1), (3e-3, [.3, .3], 'none', 1))],
+    'complement': [dict(lr=3e-3, noise=[.3, .5], move='shifted', real_batch=1, entropy=e, pull_away=p)
                    for e in (.03, .1, .3) for p in (0., .1, 1., 10.)],
 }
 
 
-@cache
+@functools.cache
 def pictures(name, device):
     "Training and test split."
     return [image_data(name, split=s, device=device) for s in ('train', 'test')]
@@ -84,7 +80,10 @@ def stepper(method, options, data, x, y, device, steps, seed):
         change = dict(none=None, shifted=shifted, warped=warped)[options['move']]
         t = SGANTrainer(G, D, (x, y), label_batch=label_batch, change=change, lr=lr, betas=betas, device=device, precision='fp32',
                         channels_last=False, seed=seed, **{k: options[k] for k in ('entropy', 'pull_away') if k in options})
-        t.some_labelled = lambda: (lambda a, b: (a if change is None else change(a), b))(*labelled())    # torch's own dice can be recorded
+        def some_labelled():        # by torch's own dice: a generator of one's own is not recorded
+            a, b = labelled()
+            return a if change is None else change(a), b
+        t.some_labelled = some_labelled
         t.opt_g, t.opt_d = adam(G), adam(D)
         optimisers = [t.opt_g, t.opt_d]
         def update():
@@ -124,50 +123,37 @@ def recorded(step):
     return graph.replay
 
 
-def run(job, device):
+def run(stage, method, data, labels, draw, steps, options, device):
     "One run: errors at each quarter."
-    train, test = pictures(job['data'], device)
-    told = label_draw(train.labels, job['labels'], job['draw']).to(device)
+    torch.set_float32_matmul_precision('high')      # on a GPU, TensorFloat-32
+    train, test = pictures(data, device)
+    told = label_draw(train.labels, labels, draw).to(device)
     x, y = to_float(train.images[told]), train.labels[told]
     judge = test
-    if job['stage'] == 'tune': judge = ImageBatches(train.images[-10_000:], train.labels[-10_000:], train.classes, device=device)
-    steps, start, rows = job['steps'], time.perf_counter(), []
-    D, step = stepper(job['method'], job['options'], train, x, y, device, steps, job['draw'])
+    if stage == 'tune': judge = ImageBatches(train.images[-10_000:], train.labels[-10_000:], train.classes, device=device)
+    start, rows = time.perf_counter(), []
+    D, step = stepper(method, options, train, x, y, device, steps, draw)
     go, done = (recorded(step), 3) if device != 'cpu' else (step, 0)
     for i in range(done + 1, steps + 1):
         go()
         if i % (steps//4) == 0: rows.append([i, errors_of(D, judge)])
-    return {**job, 'errors': rows[-1][1], 'of': len(judge.images), 'rows': rows, 'seconds': round(time.perf_counter() - start, 1)}
+    return dict(errors=rows[-1][1], of=len(judge.images), rows=rows, seconds=round(time.perf_counter() - start, 1))
 
 
-def worker(device, jobs, results):
-    torch.set_num_threads(1)
-    torch.set_float32_matmul_precision('high')      # on a GPU, TensorFloat-32
-    while (job := jobs.get()) is not None:
-        try: results.put(run(job, device))
-        except Exception as e: results.put({**job, 'failed': f'{type(e).__name__}: {e}'[:300]})
-
-
-def key(row): return json.dumps({k: row[k] for k in ('stage', 'method', 'data', 'labels', 'draw', 'steps', 'options')}, sort_keys=True)
-
-
-def run_all(jobs, rows, keep, device, processes):
-    "Adds what is not there yet to `rows`, and to the file as it comes."
-    done = {key(json.loads(json.dumps(r))) for r in rows if 'failed' not in r}
-    todo = [j for j in jobs if key(json.loads(json.dumps(j))) not in done]
-    context = mp.get_context('spawn')
-    queue, results = context.Queue(), context.Queue()
-    for job in [*todo, *[None]*processes]: queue.put(job)
-    workers = [context.Process(target=worker, args=(device, queue, results), daemon=True) for _ in range(processes if todo else 0)]
-    for w in workers: w.start()
-    for i in range(len(todo)):
-        row = json.loads(json.dumps(results.get()))
-        rows.append(row)
-        if keep:
-            with open(keep, 'a') as f: f.write(json.dumps(row) + '\n')
-        shown = ('stage', 'method', 'data', 'labels', 'draw', 'errors', 'seconds', 'failed')
-        print(f"{i + 1}/{len(todo)}", {k: row.get(k) for k in shown}, flush=True)
-    for w in workers: w.join()
+def costs(device, updates=60, rounds=5):
+    "Milliseconds of an update for each method, medians of alternating blocks on all cores."
+    train, _ = pictures('mnist', device)
+    told = label_draw(train.labels, 100, 0).to(device)
+    x, y = to_float(train.images[told]), train.labels[told]
+    best = json.loads((results/'recognition.json').read_text())['chosen']
+    steps = {m: stepper(m, o, train, x, y, device, 10**6, 0)[1] for m, o in best.items()}
+    seen = {m: [] for m in steps}
+    for i in range(rounds + 1):              # the first round warms up
+        for m, step in steps.items():
+            start = time.perf_counter()
+            for _ in range(updates): step()
+            if i: seen[m].append(1000*(time.perf_counter() - start)/updates)
+    return {m: dict(median=round(statistics.median(v), 1), lowest=round(min(v), 1), highest=round(max(v), 1)) for m, v in seen.items()}
 
 
 def tuning(): return [dict(stage='tune', method=m, data='mnist', labels=100, draw=100, steps=tune_steps, options=o)
@@ -176,11 +162,10 @@ def tuning(): return [dict(stage='tune', method=m, data='mnist', labels=100, dra
 
 def best_of(rows):
     "The settings of each method with the fewest errors in the tuning."
-    tuned = [r for r in rows if r['stage'] == 'tune' and 'errors' in r]
-    return {m: min((r for r in tuned if r['method'] == m), key=lambda r: r['errors'])['options'] for m in settings}
+    return {m: min((r for r in rows if r['method'] == m), key=lambda r: r['errors'])['options'] for m in settings}
 
 
-def experiments(best, only):
+def experiments(best):
     "The runs to be reported, the long ones first."
     order = ('sgan', 'complement', 'fixmatch', 'changed', 'alone')
     main = [dict(stage='main', method=m, data='mnist', labels=100, draw=d, steps=main_steps, options=best[m])
@@ -190,7 +175,7 @@ def experiments(best, only):
              for m in order if m != 'complement' for d in range(3)]
     conv = [dict(stage='carry', method=m, data='mnist', labels=100, draw=d, steps=carry_steps,
                  options=dict(lr=1e-3, strength=.6, threshold=.95, conv=True)) for m in ('fixmatch', 'changed') for d in range(3)]
-    return [j for j in main + conv + carry if j['stage'] in only]
+    return main + conv + carry
 
 
 if __name__ == '__main__':
@@ -198,11 +183,12 @@ if __name__ == '__main__':
     p.add_argument('--device', default='cpu')
     p.add_argument('--processes', type=int, default=2, help='how many runs at a time')
     p.add_argument('--keep', help='add each finished run to this file, and do not repeat those that are in it')
-    p.add_argument('--only', nargs='+', default=['tune', 'main', 'carry'])
+    p.add_argument('--costs', action='store_true', help='only measure the time of an update, on an idle machine')
     a = p.parse_args()
-    rows = [json.loads(line) for line in Path(a.keep).read_text().splitlines()] if a.keep and Path(a.keep).exists() else []
-    if 'tune' in a.only: run_all(tuning(), rows, a.keep, a.device, a.processes)
-    best = best_of(rows)
-    run_all(experiments(best, a.only), rows, a.keep, a.device, a.processes)
-    save('recognition', device=a.device, batch=batch, label_batch=label_batch, betas=betas, chosen=best,
-         rows=[r for r in rows if 'errors' in r])
+    if a.costs: save('recognition_costs', device=a.device, milliseconds=costs(a.device))
+    else:
+        work = functools.partial(run, device=a.device)
+        tuned = run_all(work, tuning(), a.keep, a.processes)
+        best = best_of(tuned)
+        rows = tuned + run_all(work, experiments(best), a.keep, a.processes)
+        save('recognition', device=a.device, batch=batch, label_batch=label_batch, betas=betas, chosen=best, rows=rows)

@@ -213,6 +213,17 @@ def _load(name, split, root, download=False):
     found = cls[name](root, train=split == 'train', download=download)
     return _tensors(found, 32 if name == 'cifar10' else 28)
 
+# %% ../nbs/2_practice/04_data.ipynb #0ec91947
+def _download(name, split, tried):
+    "A set into `cache_dir()`; the error says what was `tried` before."
+    try:
+        with _impatient(): return _load(name, split, cache_dir(), download=True)
+    except Exception as e:
+        tried.append(f'the download ({type(e).__name__}: {one_line(e)[:80]})')
+        raise UserError(
+            f'no {name} here: tried {"; ".join(tried)}. Put the set in the folder '
+            'named by $GAN_COURSE_DATA, or use the embedded set: digits') from e
+
 # %% ../nbs/2_practice/04_data.ipynb #640f0002
 def _torchvision(name, split):
     "A set of torchvision from the first folder that has it, or downloaded."
@@ -231,13 +242,7 @@ def _torchvision(name, split):
         else:
             if broken: warnings.warn(f'{"; ".join(broken)}: {name} is read from {root}')
             return found
-    try:
-        with _impatient(): found = _load(name, split, cache_dir(), download=True)
-    except Exception as e:
-        tried.append(f'the download ({type(e).__name__}: {one_line(e)[:80]})')
-        raise UserError(
-            f'no {name} here: tried {"; ".join(tried)}. Put the set in the folder '
-            'named by $GAN_COURSE_DATA, or use the embedded set: digits') from e
+    found = _download(name, split, tried)
     if broken: warnings.warn(f'{"; ".join(broken)}: {name} is now in {cache_dir()}')
     return found
 

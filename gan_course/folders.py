@@ -188,8 +188,11 @@ def unlabelled_files(
     folder # of pictures, with a folder unlabelled in it
 ) -> list: # of paths
     "The pictures in the folder `unlabelled` of a folder of classes."
+    return [p.path for p in _unlabelled(folder)]
+
+def _unlabelled(folder):
     groups, _ = _scan(full_path(folder))
-    return [p.path for k, v in groups.items() if k.lower() in _no_class for p in v]
+    return [p for k, v in groups.items() if k.lower() in _no_class for p in v]
 
 # %% ../nbs/api/folders.ipynb #616cf608
 def _share(name):
@@ -358,11 +361,8 @@ def unlabelled_pictures(
     crop='centre'  # or 'none'
 ) -> torch.Tensor: # N×C×size×size uint8
     "What lies in the folder `unlabelled` of a folder of classes; `UserError` for what is damaged."
-    files = dict(enumerate(unlabelled_files(folder)))
-    pixels = [_convert(path, channels, size, crop)[0]
-              for path in tqdm(files.values(), leave=False, disable=len(files) <= 2000)]
-    if not pixels: return torch.empty(0, channels, size, size, dtype=torch.uint8)
-    return torch.as_tensor(np.stack(pixels)).permute(0, 3, 1, 2).contiguous()
+    files = dict(enumerate(_unlabelled(folder)))
+    return _decode(files, list(files), channels, size, crop)[0]
 
 def read_folder(
     path,              # a folder of pictures, with a folder in it for each class or without

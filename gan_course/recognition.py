@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
+from fastcore.basics import patch
 from .core import *
 from .sampling import *
 from .callbacks import *
@@ -115,37 +116,43 @@ class SGANTrainer(GANTrainer):
         self.label_batch = min(label_batch, len(labels))
         self.change, self.entropy, self.pull_away = change, entropy, pull_away
 
-    def some_labelled(self):
-        "A batch of labelled samples and their labels."
-        samples, labels = self.labelled
-        pick = torch.randint(len(labels), (self.label_batch,), device=self.device,
-                             generator=self.rng)
-        x = samples[pick]
-        return x if self.change is None else self.change(x), labels[pick]
+# %% ../nbs/3_applications/11_recognition.ipynb #11000101
+@patch
+def some_labelled(self:SGANTrainer):
+    "A batch of labelled samples and their labels."
+    samples, labels = self.labelled
+    pick = torch.randint(len(labels), (self.label_batch,), device=self.device,
+                         generator=self.rng)
+    x = samples[pick]
+    return x if self.change is None else self.change(x), labels[pick]
 
-    def d_step(self, real, fake):
-        "One update of D by three batches."
-        x, y = self.some_labelled()
-        three = [x, real, fake.detach()]
-        with self.autocast(): logits = self.D.see(torch.cat(three))[0]
-        of_x, of_real, of_fake = logits.float().split([*map(len, three)])
-        real_logits, fake_logits = of_real.logsumexp(1), of_fake.logsumexp(1)
-        d_loss = F.cross_entropy(of_x, y) + self.loss.d(real_logits, fake_logits)
-        if self.entropy:
-            unsure = -(of_real.softmax(1)*of_real.log_softmax(1)).sum(1).mean()
-            d_loss = d_loss + self.entropy*unsure
-        self.opt_d.zero_grad(set_to_none=True); d_loss.backward(); self.opt_d.step()
-        seen = d_loss, real_logits.mean(), fake_logits.mean()
-        return StepStats(*(v.detach() for v in seen))
+# %% ../nbs/3_applications/11_recognition.ipynb #11000103
+@patch
+def d_step(self:SGANTrainer, real, fake) -> StepStats:
+    "One update of D by three batches."
+    x, y = self.some_labelled()
+    three = [x, real, fake.detach()]
+    with self.autocast(): logits = self.D.see(torch.cat(three))[0]
+    of_x, of_real, of_fake = logits.float().split([*map(len, three)])
+    real_logits, fake_logits = of_real.logsumexp(1), of_fake.logsumexp(1)
+    d_loss = F.cross_entropy(of_x, y) + self.loss.d(real_logits, fake_logits)
+    if self.entropy:
+        unsure = -(of_real.softmax(1)*of_real.log_softmax(1)).sum(1).mean()
+        d_loss = d_loss + self.entropy*unsure
+    self.opt_d.zero_grad(set_to_none=True); d_loss.backward(); self.opt_d.step()
+    seen = d_loss, real_logits.mean(), fake_logits.mean()
+    return StepStats(*(v.detach() for v in seen))
 
-    def g_step(self, fake, real):
-        "One update of G: match the mean of D's features."
-        with frozen(self.D), self.autocast():
-            with torch.no_grad(): wanted = self.D.see(real)[1]
-            features = self.D.see(fake)[1]
-        g_loss = matching_loss(wanted.float(), features.float(), self.pull_away)
-        self.opt_g.zero_grad(set_to_none=True); g_loss.backward(); self.opt_g.step()
-        return StepStats(g_loss.detach())
+# %% ../nbs/3_applications/11_recognition.ipynb #11000105
+@patch
+def g_step(self:SGANTrainer, fake, real) -> StepStats:
+    "One update of G: match the mean of D's features."
+    with frozen(self.D), self.autocast():
+        with torch.no_grad(): wanted = self.D.see(real)[1]
+        features = self.D.see(fake)[1]
+    g_loss = matching_loss(wanted.float(), features.float(), self.pull_away)
+    self.opt_g.zero_grad(set_to_none=True); g_loss.backward(); self.opt_g.step()
+    return StepStats(g_loss.detach())
 
 # %% ../nbs/3_applications/11_recognition.ipynb #11000040
 def label_draw(
@@ -271,69 +278,77 @@ class SGAN(Recipe):
         help='use so many labels, as many of each class, and hide all others '
              '(default: 10 of each class; in a folder: all)'))
 
-    def settle(self, asked, data):
-        if len(data.classes) < 2:
-            raise UserError(
-                f'--arch {self.name} learns to tell classes apart, and {data.name} has '
-                'none: put labelled pictures of each class into a folder of its own')
-        if asked.get('conditional'):
-            raise UserError(f'--arch {self.name} has an unconditional generator: '
-                            'leave --conditional out')
-        settled = super().settle(asked, data)
-        n = asked.get('labels')
-        if n is None and data.name in named_sets:
-            n = min(self.per_class_told*len(data.classes), len(data.samples))
-        if n is not None:
-            most = len(data.samples)
-            n = check_number(n, '--labels', len(data.classes), most, whole=True)
-        settled['own']['labels'] = n
-        return settled
-
-    def objective(self, asked, data):
-        if asked.get('loss') not in (None, self.loss):
-            raise UserError(f'--arch {self.name} plays for the loss {self.loss}: '
-                            'leave --loss out')
-        if asked.get('penalty') not in (None, 'none'):
-            raise UserError(f'--arch {self.name} takes no penalty: leave --penalty out')
-        return super().objective({**asked, 'penalty': 'none'}, data)
-
-    def prepare(self, data, settled):
-        "Hide all labels but those that may be seen; add pictures that never had one."
-        n = settled['own'].get('labels')
-        told = torch.arange(len(data.labels))
-        if n is not None: told = label_draw(data.labels, n, settled['seed'])
-        told = told.to(data.labels.device)
-        settled['labelled'] = to_float(data.samples[told]), data.labels[told]
-        data.labels = torch.full_like(data.labels, -1)
-        if data.name in named_sets: return
-        more = unlabelled_pictures(data.name, data.shape[-1], data.shape[0], data.crop)
-        if not len(more): return
-        data.samples = torch.cat([data.samples, more.to(data.samples.device)])
-        data.labels = data.labels.new_full((len(data.samples),), -1)
-        warnings.warn(f'{len(told)} pictures with a label, '
-                      f'and {len(more)} in the folder unlabelled')
-
     def network_options(self, data, settled): return dict(answers=len(data.classes))
-
+    def same_option(self, option, given, value): return str(given) == str(value)
     def trainer_options(self, settled):
         return dict(labelled=settled['labelled'], change=shifted, betas=(.5, .99))
 
-    def same_option(self, option, given, value): return str(given) == str(value)
-
-    def measure(self, run, config, test, device):
-        if [*test.classes] != [*config['data']['classes']]: return {}      # other data
-        wrong = errors_of(load_discriminator(run, device=device), test)
-        n = len(test.images)
-        low, high = error_interval(wrong, n)
-        return dict(error=wrong/n, errors=wrong, of=n, error_interval=[low, high],
-                    labels=config.get('own', {}).get('labels'))
-
-    def lines(self, result):
-        if 'errors' not in result: return []
-        low, high = (f'{100*v:.1f}' for v in result['error_interval'])
-        labels = ''
-        if result['labels']: labels = f", learned from {result['labels']} labels"
-        return [f"error {100*result['error']:.2f} % ({low} to {high} with 95 %): "
-                f"{result['errors']} of {result['of']} held-out pictures{labels}"]
-
 register_recipe(SGAN());
+
+# %% ../nbs/3_applications/11_recognition.ipynb #11000107
+@patch
+def objective(self:SGAN, asked, data):
+    if asked.get('loss') not in (None, self.loss):
+        raise UserError(f'--arch {self.name} plays for the loss {self.loss}: '
+                        'leave --loss out')
+    if asked.get('penalty') not in (None, 'none'):
+        raise UserError(f'--arch {self.name} takes no penalty: leave --penalty out')
+    return super(SGAN, self).objective({**asked, 'penalty': 'none'}, data)
+
+# %% ../nbs/3_applications/11_recognition.ipynb #beb8dd3a
+@patch
+def settle(self:SGAN, asked, data):
+    if len(data.classes) < 2:
+        raise UserError(
+            f'--arch {self.name} learns to tell classes apart, and {data.name} has '
+            'none: put labelled pictures of each class into a folder of its own')
+    if asked.get('conditional'):
+        raise UserError(f'--arch {self.name} has an unconditional generator: '
+                        'leave --conditional out')
+    settled = super(SGAN, self).settle(asked, data)
+    n = asked.get('labels')
+    if n is None and data.name in named_sets:
+        n = min(self.per_class_told*len(data.classes), len(data.samples))
+    if n is not None:
+        most = len(data.samples)
+        n = check_number(n, '--labels', len(data.classes), most, whole=True)
+    settled['own']['labels'] = n
+    return settled
+
+# %% ../nbs/3_applications/11_recognition.ipynb #11000109
+@patch
+def prepare(self:SGAN, data, settled):
+    "Hide all labels but those that may be seen; add pictures that never had one."
+    n = settled['own'].get('labels')
+    told = torch.arange(len(data.labels))
+    if n is not None: told = label_draw(data.labels, n, settled['seed'])
+    told = told.to(data.labels.device)
+    settled['labelled'] = to_float(data.samples[told]), data.labels[told]
+    data.labels = torch.full_like(data.labels, -1)
+    if data.name in named_sets: return
+    more = unlabelled_pictures(data.name, data.shape[-1], data.shape[0], data.crop)
+    if not len(more): return
+    data.samples = torch.cat([data.samples, more.to(data.samples.device)])
+    data.labels = data.labels.new_full((len(data.samples),), -1)
+    warnings.warn(f'{len(told)} pictures with a label, '
+                  f'and {len(more)} in the folder unlabelled')
+
+# %% ../nbs/3_applications/11_recognition.ipynb #11000111
+@patch
+def measure(self:SGAN, run, config, test, device):
+    if [*test.classes] != [*config['data']['classes']]: return {}      # other data
+    wrong = errors_of(load_discriminator(run, device=device), test)
+    n = len(test.images)
+    low, high = error_interval(wrong, n)
+    return dict(error=wrong/n, errors=wrong, of=n, error_interval=[low, high],
+                labels=config.get('own', {}).get('labels'))
+
+# %% ../nbs/3_applications/11_recognition.ipynb #a446378b
+@patch
+def lines(self:SGAN, result):
+    if 'errors' not in result: return []
+    low, high = (f'{100*v:.1f}' for v in result['error_interval'])
+    labels = ''
+    if result['labels']: labels = f", learned from {result['labels']} labels"
+    return [f"error {100*result['error']:.2f} % ({low} to {high} with 95 %): "
+            f"{result['errors']} of {result['of']} held-out pictures{labels}"]

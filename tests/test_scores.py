@@ -161,3 +161,23 @@ def test_flat_pictures_are_no_copies_of_those_with_the_least_contrast():
     assert memorisation(flat.flatten(1), known.flatten(1), unseen.flatten(1)) > .9      # what bare pixels say
     assert memorisation(flat, known, unseen) < .1 and memorisation(known.mean(0, keepdim=True), known, unseen) < .1
     assert memorisation(known/2, known, unseen) > .95                                  # another contrast hides nothing
+
+
+def test_kept_numbers_of_another_version_are_made_again(tmp_path, monkeypatch):
+    import torch
+    from gan_course import evaluation
+    monkeypatch.setattr(evaluation, 'cache_dir', lambda: tmp_path)
+    asked = []
+    def version(scale):
+        def make(n=None):
+            asked.append(n)
+            return dict(x=scale*torch.arange(3000.)[:n])
+        return make
+    def last(scale): return evaluation._kept('a', 3000, version(scale))['x'][-1].item()
+    assert last(1) == 2999 and asked == [None]              # nothing there yet
+    assert last(1) == 2999 and asked == [None, 20]          # kept; its beginning is compared
+    assert last(2) == 5998 and asked == [None, 20, 20, None]
+    (tmp_path/'features'/'a.safetensors').write_bytes(b'no')
+    assert last(2) == 5998 and last(2) == 5998
+    evaluation._kept('small', 100, version(1))
+    assert not (tmp_path/'features'/'small.safetensors').exists()

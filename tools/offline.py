@@ -13,10 +13,9 @@ gone = [r'<script[^>]*\ssrc="https?://[^"]*"[^>]*>\s*</script>\n?',             
         r'<link[^>]*\srel="(?:stylesheet|preconnect|dns-prefetch)"[^>]*\shref="https?://[^"]*"[^>]*>\n?',
         r'<link[^>]*\shref="https?://[^"]*"[^>]*\srel="(?:stylesheet|preconnect|dns-prefetch)"[^>]*>\n?',
         r'@import\s*(?:url\(\s*)?["\']https?://[^"\']*["\']\s*\)?[^;]*;',                    # fonts, in style sheets
-        r'@import\s*url\(https?://[^)]*\)[^;]*;']
-
-# nbdev takes the type of a parameter from its default. That None is of the type NoneType tells a reader nothing.
-gone.append(r':(?:<[^>]*>)*\s*NoneType(?=(?:<[^>]*>|\s)*=)')
+        r'@import\s*url\(https?://[^)]*\)[^;]*;',
+        # nbdev takes the type of a parameter from its default. That None is of the type NoneType tells a reader nothing
+        r':(?:<[^>]*>)*\s*NoneType(?=(?:<[^>]*>|\s)*=)']
 
 
 def cleaned(text):
