@@ -6,12 +6,12 @@
 __all__ = []
 
 # %% ../nbs/api/all.ipynb #7a1aea80
-from . import core, animation, objectives, sampling, callbacks, training, runs, folders
-from . import data, groups, networks, augment, evaluation, kinds, recipes, recognition
+from . import core, animation, objectives, sampling, callbacks, training, runs, folders, data
+from . import sounds, groups, networks, augment, evaluation, kinds, recipes, recognition, speech
 
 # %% ../nbs/api/all.ipynb #9f2ea782
-_modules = (core, animation, objectives, sampling, callbacks, training, runs, folders, data, groups, networks, augment,
-            evaluation, kinds, recipes, recognition)      # before the names of some of them stand for what is in them
+_modules = (core, animation, objectives, sampling, callbacks, training, runs, folders, data, sounds, groups, networks,
+            augment, evaluation, kinds, recipes, recognition, speech)      # before the names of some of them stand for what is in them
 
 # %% ../nbs/api/all.ipynb #e15a1a02
 from .core import *
@@ -23,6 +23,7 @@ from .training import *
 from .runs import *
 from .folders import *
 from .data import *
+from .sounds import *
 from .groups import *
 from .networks import *
 from .augment import *
@@ -30,6 +31,7 @@ from .evaluation import *
 from .kinds import *
 from .recipes import *
 from .recognition import *
+from .speech import *
 
 # %% ../nbs/api/all.ipynb #a052d770
 __all__ = [name for module in _modules for name in module.__all__]

@@ -6,4 +6,4 @@
 __all__ = []
 
 # %% ../nbs/api/applications.ipynb #3a000004
-from . import recognition
+from . import recognition, speech

@@ -7,6 +7,7 @@ __all__ = ['Parser', 'command', 'find_run', 'pasted']
 
 # %% ../nbs/api/commands.ipynb #639d33c9
 import argparse, functools, os, shlex, sys, warnings
+from importlib.resources import files
 from pathlib import Path
 
 import gan_course, gan_course.applications
@@ -71,15 +72,17 @@ def _printable(*streams):
 
 # %% ../nbs/api/commands.ipynb #c3f22b7c
 def find_run(
-    run:str # a run folder; ~ is the home folder
+    run:str # a run folder; ~ is the home folder; or the name of a generator in the package
 ) -> Path:
     "The run folder; a `UserError` that says what is there instead."
     path = full_path(run)
     if path.is_dir():
         if (path/'config.json').exists(): return path
         raise UserError(f'{path} is not a run folder: it has no config.json')
-    known = sorted(p.parent for p in Path('runs').glob('*/config.json')) if Path('runs').is_dir() else []
-    raise UserError(f'no run folder {run}; ' + (f'here are {", ".join(map(str, known))}' if known else 'make one with gan_train'))
+    ours = {p.name: p for p in files('gan_course').joinpath('generators').iterdir() if p.is_dir()}
+    if str(run) in ours: return Path(str(ours[str(run)]))
+    known = [*sorted(p.parent for p in Path('runs').glob('*/config.json')), *ours]
+    raise UserError(f'no run folder {run}; here are {", ".join(map(str, known))}; gan_train makes others')
 
 def pasted(
     *words # of a command

@@ -20,7 +20,7 @@ def _parser():
     p = Parser('gan_eval', 'Score a trained generator against real data that it has not seen.')
     p.add_argument('run', metavar='RUN', help='run folder that gan_train made')
     p.option('data', help='data to compare with (default: what it was trained on)')
-    p.option('n', default=10_000, help='how many samples (default: 10000)')
+    p.option('n', help='how many samples (default: ' + '; '.join(f'{k.judged} {k.what}' for k in kinds.values()) + ')')
     p.option('seed', default=0, help='of the noise (default: 0)')
     p.options_of(kinds.values(), 'eval_options')
     p.option('json', action='store_true', help='print JSON')
@@ -47,18 +47,20 @@ def _data(a, kind, record, device):
 def main(argv=None):
     "Score a run from the shell; returns the exit code."
     a = _parser().parse_args(argv)
-    n, seed = check_number(a.n, '--n', 2, 1e6, whole=True), check_number(a.seed, '--seed', 0, 2**32 - 1, whole=True)
+    n = None if a.n is None else check_number(a.n, '--n', 2, 1e6, whole=True)
+    seed = check_number(a.seed, '--seed', 0, 2**32 - 1, whole=True)
     device, run = get_device(a.device), find_run(a.run)
     G, config = load_generator(run, device=device)
     record = config.get('data')
     if not a.data and not (record or {}).get('name'): raise UserError(f'{run} does not say what it was trained on: give --data')
     kind, shape = kind_named(record), (config['networks'] or {}).get('shape')
     record = {'shape': shape, **(record or {})}
+    n = n or kind.judged
     train, test, seen = _data(a, kind, record, device)
     own = {name: getattr(a, name) for name in kind.eval_options}
     same = [*train.classes] == [*(record.get('classes') or train.classes)]        # else each class of the run in turn
     labels = labels_as_in(train, G, n, seed) if same else None
-    result = kind.score(kind.draw(G, config, n, seed, labels), train, test, seen, device, **own)
+    result = kind.score(kind.draw(G, config, n, seed, labels), train, test, seen, device, labels=labels, **own)
     result.setdefault('protocol', {}).update(run=str(a.run), seed=seed)
     recipe = recipes.get(config.get('recipe'), Recipe())
     result.update(recipe.measure(run, config, test, device))

@@ -221,7 +221,7 @@ class ResidualClassifier(Extractor):
 
 # %% ../nbs/2_practice/06_evaluation.ipynb #5e0f0005
 def ruler(
-    name # of the set: digits, mnist, fashion_mnist, cifar10
+    name # digits, mnist, fashion_mnist, cifar10, spoken_digits
 ) -> tuple: # (classifier in evaluation mode, its card: a dict)
     "The feature extractor of a named set that comes with the package."
     folder = files('gan_course').joinpath('rulers')
@@ -230,7 +230,8 @@ def ruler(
     pick(name, there, 'ruler')
     card = json.loads(folder.joinpath(f'{name}.json').read_text())
     tensors, about = load_tensors(folder.joinpath(f'{name}.safetensors'))
-    net = ResidualClassifier(**about['config'])
+    made_as = Classifier if 'width' in about['config'] else ResidualClassifier
+    net = made_as(**about['config'])
     whole = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
     net.load_state_dict(whole, strict=False)      # BatchNorm's counters are left out
     return net.eval().to(memory_format=torch.channels_last), card

@@ -20,6 +20,10 @@ from .networks import *
 from .augment import *
 
 # %% ../nbs/api/recipes.ipynb #a158e5ed
+def _quick_bf16(device):
+    "Has this processor instructions for bfloat16 (Intel's AMX)? A step then takes two thirds of the time."
+    return device.type == 'cpu' and getattr(torch.cpu, '_is_amx_tile_supported', bool)()
+
 class Recipe:
     "How to train one architecture on one kind of data. Subclass it, change what differs, and register an instance."
     name, kind, about = '', '', ''  # of the builder in `core.builders`; of the kind of data; a few words for --help
@@ -32,6 +36,7 @@ class Recipe:
     per_class = 5                   # fewer were not tried
     minutes, other_minutes = {}, 5. # on two CPU cores, by name of the set, and for all others; three times that on a GPU
     enough = 1500                   # steps below a fifth of which nothing is to be expected
+    bf16 = False                    # is bfloat16 known to do as well, where the processor has instructions for it?
     options = {}                    # name → arguments of `add_argument`, for this recipe alone
 
     def settle(self, asked:dict, # what the user gave, by option; None or missing where they did not
@@ -45,7 +50,10 @@ class Recipe:
                     penalty_every=every, gamma=asked.get('gamma'), lr=lr, d_lr=d_lr, batch_size=batch,
                     d_steps=asked.get('d_steps') or self.d_steps,
                     ema=self.ema, decay_start=self.decay_start, plan=self.plan(asked, data), seed=asked.get('seed') or 0,
-                    precision=asked.get('precision') or 'auto', own={k: asked.get(k) for k in self.options})
+                    precision=self.precision(asked.get('precision') or 'auto', data), own={k: asked.get(k) for k in self.options})
+
+    def precision(self, asked, data) -> str:
+        return 'bf16' if asked == 'auto' and self.bf16 and _quick_bf16(data.device) else asked
 
     def is_told(self, asked, data) -> bool:
         told = self.conditional if asked.get('conditional') is None else asked['conditional']
@@ -114,6 +122,9 @@ class Recipe:
 
     def resume(self, run, settled, device, cbs=(), **changes) -> GANTrainer:
         "The trainer of a run folder, to go on."
+        if settled['precision'] == 'bf16' and device.type != 'cuda' and not _quick_bf16(device) and 'precision' not in changes:
+            warnings.warn('the run was computed in bfloat16, for which this processor has no instructions: it goes on in float32')
+            changes['precision'] = 'fp32'
         return self.trainer.load(run, cbs=[*self.callbacks(settled), *cbs], device=device, **self.trainer_options(settled), **changes)
 
     def recorded(self, config:dict) -> dict:
@@ -233,25 +244,11 @@ class ImageRecipe(Recipe):
         return dict(augment=DiffAugment(*names)) if names else {}
 
 # %% ../nbs/api/recipes.ipynb #035fa463
-def _quick_bf16(device):
-    "Has this processor instructions for bfloat16 (Intel's AMX)? A step then takes two thirds of the time."
-    return device.type == 'cpu' and getattr(torch.cpu, '_is_amx_tile_supported', bool)()
-
 class DCGAN(ImageRecipe):
     name, about = 'dcgan', 'small and quick'
     conditional, sorts, penalty, penalty_every, lr = 'auto', True, 'r1', 4, 2e-3
     ema = .999                  # reached after 9,000 steps; until then the average remembers a ninth of the run
-
-    def settle(self, asked, data):
-        settled = super().settle(asked, data)
-        if asked.get('precision') in (None, 'auto') and _quick_bf16(data.device): settled['precision'] = 'bf16'
-        return settled
-
-    def resume(self, run, settled, device, cbs=(), **changes):
-        if settled['precision'] == 'bf16' and device.type != 'cuda' and not _quick_bf16(device) and 'precision' not in changes:
-            warnings.warn('the run was computed in bfloat16, for which this processor has no instructions: it goes on in float32')
-            changes['precision'] = 'fp32'
-        return super().resume(run, settled, device, cbs, **changes)
+    bf16 = True
 
     def rates(self, data, penalty, told): return (self.lr, self.lr) if penalty else (2*self.lr, 2*self.lr)
 

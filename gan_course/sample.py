@@ -9,6 +9,7 @@ __all__ = ['main']
 import sys
 from pathlib import Path
 
+import torch
 from .core import *
 from .runs import *
 from .kinds import *
@@ -25,14 +26,15 @@ def _writer(
     elif path.is_dir(): raise UserError(f'--out {out} is a folder; give a file that ends in {" or ".join(known)}')
     if path.exists() and not path.is_dir() and not suffix:
         raise UserError(f'--out {out} is a file without a suffix; give one that ends in {", ".join(filter(None, known))}, or a folder')
-    write = pick(suffix, known, 'output suffix')
+    write = pick(suffix, {k: v for k, v in known.items() if k or not suffix}, 'output suffix')
     return lambda samples, names: write(samples, path, names)
 
 # %% ../nbs/api/sample.ipynb #fb04d1ac
 def _parser():
     p = Parser('gan_sample', 'Draw new samples from a trained generator.')
     p.add_argument('run', metavar='RUN', help='run folder that gan_train made')
-    p.option('n', help='how many (default: 64; of a run that knows classes, as many of each)')
+    p.option('n', help='how many (default: ' + '; '.join(f'{k.usual} {k.what}' for k in kinds.values())
+                       + '; of a run that knows classes, as many of each)')
     p.option('seed', default=0, help='of the noise (default: 0)')
     p.option('label', help='only this class, by name or by number; for a run that was told classes (default: each class in turn)')
     p.option('out', help='; '.join(f'for {k.what} {k.writes}' for k in kinds.values())
@@ -42,17 +44,20 @@ def _parser():
 
 def _label(
     config, # of the run
+    kind,   # of its data
     given   # as the user gave it, or None
 ):
-    "The number of a class, and the names of all."
+    "The numbers of the classes that are asked for, or None, and the names of all."
     networks = config.get('networks') or {}
     classes = networks.get('classes', 0)
     names = (config.get('data') or {}).get('classes') if not networks.get('shares') else None       # else its classes are groups
     names = (names or [str(i) for i in range(classes)]) if classes else None
     if given is None: return None, None if networks.get('shares') else names
     if not classes: raise UserError('this run was not told classes (gan_train --conditional): it cannot draw one that is asked for')
-    if given not in names and given.isdecimal() and int(given) < classes: return int(given), names
-    return pick(given, {name: i for i, name in enumerate(names)}, 'label'), names
+    if given not in names:
+        if several := kind.named(given, names): return several, names
+        if given.isdecimal() and int(given) < classes: return [int(given)], names
+    return [pick(given, {name: i for i, name in enumerate(names)}, 'label')], names
 
 @command('gan_sample')
 def main(argv=None):
@@ -65,9 +70,11 @@ def main(argv=None):
     out = a.out or f'samples{kind.suffix}'
     write = _writer(out, kind)
     G, config = load_generator(run, device=device)
-    label, names = _label(config, a.label)
-    if n is None: n = 64 if label is not None or not names else len(names)*max(1, 64//len(names))
-    write(kind.draw(G, config, n, seed, label), names if label is None else None)
+    asked, names = _label(config, kind, a.label)
+    several = asked or names
+    if n is None: n = len(several)*max(1, kind.usual//len(several)) if several else kind.usual
+    labels = asked and torch.tensor(asked).repeat(-(-n//len(asked)))[:n]
+    write(kind.draw(G, config, n, seed, labels), None if asked else names)
     print(f'{n} samples of {a.run} with seed {seed}: {out}')
 
 # %% ../nbs/api/sample.ipynb #9be5dc49

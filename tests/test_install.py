@@ -63,11 +63,14 @@ def test_wheel_in_a_clean_environment_with_fastcore_2(env, tmp_path):
     sh(bin/'gan_sample', 'runs/digits', '--n', '16', cwd=tmp_path, env=clean)
     assert (tmp_path/'samples.png').exists()
     assert '"frechet_distance"' in sh(bin/'gan_eval', 'runs/digits', '--n', '100', '--json', '--device', 'cpu', cwd=tmp_path, env=clean)
-    for name, module in (('gan_train', 'train'), ('gan_sample', 'sample'), ('gan_eval', 'evaluate')):
+    assert '4 2' in sh(bin/'gan_say', '4 2', '--seed', '3', '--device', 'cpu', cwd=tmp_path, env=clean)
+    assert (tmp_path/'out.wav').read_bytes()[:4] == b'RIFF'
+    for name, module in (('gan_train', 'train'), ('gan_sample', 'sample'), ('gan_eval', 'evaluate'), ('gan_say', 'say')):
         text = sh(bin/name, '--help', cwd=tmp_path, env=clean)
         assert text == sh(python, '-m', f'gan_course.{module}', '--help', cwd=tmp_path, env=clean)
     r = subprocess.run([bin/'gan_train', 'digitz'], capture_output=True, text=True, cwd=tmp_path, env=clean)
-    expected = "gan_train: unknown data set 'digitz'; known: digits, mnist, fashion_mnist, cifar10. Did you mean 'digits'?\n"
+    expected = "gan_train: unknown data set 'digitz'; known: digits, mnist, fashion_mnist, cifar10, spoken_digits, tones. " \
+               "Did you mean 'digits'?\n"
     assert (r.returncode, r.stderr) == (1, expected)
 
 

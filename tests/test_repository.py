@@ -6,9 +6,10 @@ import pytest
 
 root = Path(__file__).resolve().parent.parent
 pages = sorted(p for p in (root/'nbs').rglob('*.ipynb') if '.ipynb_checkpoints' not in p.parts)
-layers = ['core', 'animation', 'objectives', 'sampling', 'checks', 'callbacks', 'loop', 'training', 'runs', 'folders', 'data',
+layers = ['core', 'animation', 'objectives', 'sampling', 'checks', 'callbacks', 'loop', 'training', 'runs', 'folders', 'data', 'sounds',
           'groups', 'networks', 'augment',
-          'evaluation', 'kinds', 'recipes', 'recognition', 'applications', 'commands', 'train', 'sample', 'evaluate', 'all']
+          'evaluation', 'kinds', 'recipes', 'recognition', 'speech', 'applications',
+          'commands', 'train', 'sample', 'evaluate', 'say', 'all']
 
 
 def test_readme_is_made_from_index():
@@ -158,7 +159,8 @@ def test_page_has_its_doors(page):
     address = re.sub(r'(^|/)\d+_([^/]*)$', r'\1\2', place.as_posix())        # the docs build leaves out the number of a page
     assert f"]({c['doc_host']}{c['doc_baseurl']}/{address}.html)" in doors
     first = source(next(o for o in cells if o['cell_type'] == 'code'))
-    assert first == f"#| hide\nif 'google.colab' in str(get_ipython()):\n    %pip install -q {c['lib_name']}", first
+    install = f"#| hide\nif 'google.colab' in str(get_ipython()):\n    %pip install -q {c['lib_name']}"
+    assert first in (install, install + '[speech]'), first
 
 
 @pytest.mark.parametrize('page', courses, ids=lambda p: p.stem)

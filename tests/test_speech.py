@@ -1,0 +1,128 @@
+"Sounds by the commands: folders of all formats, damage, suffixes, exact resume, mistakes in one line; and a machine that says numbers."
+import json, shutil, signal
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+formats = [('wav', 8000, 'PCM_16'), ('wav', 44100, 'PCM_24'), ('wav', 16000, 'FLOAT'), ('flac', 22050, 'PCM_16')]
+few = ('--steps', 4, '--batch_size', 8, '--device', 'cpu')
+
+
+def hum(seconds=.4, hz=300., native=8000, channels=1):
+    t = np.arange(int(seconds*native))/native
+    x = .4*np.sin(2*np.pi*hz*t)*np.hanning(len(t))
+    return np.stack([x]*channels, 1) if channels > 1 else x
+
+
+@pytest.fixture
+def folder(tmp_path):
+    "Two classes of 24 sounds in several formats and rates."
+    for k in ('yes', 'no'):
+        (tmp_path/'mine'/k).mkdir(parents=True)
+        for i in range(24):
+            suffix, native, subtype = formats[i % 4]
+            x = hum(hz=200 + 40*i + 20*(k == 'no'), native=native, channels=1 + i % 2)
+            soundfile.write(tmp_path/'mine'/k/f'{i}.{suffix}', x, native, subtype)
+    return tmp_path/'mine'
+
+
+def test_a_folder_of_sounds_is_trained_sampled_and_scored(call, folder, tmp_path):
+    code, out, lines = call('train', folder, '--out', 'run', *few)
+    assert code == 0, lines
+    assert len(lines) == 1 and 'converted to 8000 samples a second from 16000, 22050, 44100' in lines[0], lines
+    record = json.loads((tmp_path/'run'/'config.json').read_text())
+    assert record['data']['kind'] == 'sounds' and record['data']['classes'] == ['no', 'yes']
+    assert {p.suffix for p in (tmp_path/'run'/'samples').iterdir()} == {'.png', '.wav'}
+    for out, n in (('a.wav', 1), ('a.npz', 3), ('a.png', 3), ('many', 3)):
+        assert call('sample', 'run', '--label', 'no', '--n', n, '--out', out)[0] == 0
+    x, native = soundfile.read('a.wav')
+    assert (len(x), native) == (8192, 8000)
+    with np.load('a.npz') as f: assert (f['sounds'].shape, f['sounds'].dtype, int(f['rate'])) == ((3, 8192), np.int16, 8000)
+    assert len([*(tmp_path/'many').glob('*.wav')]) == 3
+    assert np.allclose(x*32767, np.load('a.npz')['sounds'][0], atol=1.5)         # the same seed, the same sound
+    code, out, _ = call('eval', 'run', '--n', 20, '--json', '--device', 'cpu')
+    result = json.loads(out)
+    assert code == 0 and len(result['heard']) == 2 and set(result['stopped']) == {'silent', 'clipped', 'noise'}
+
+
+def test_what_is_damaged_is_counted_once(call, folder):
+    (folder/'no'/'damaged.wav').write_bytes(b'RIFF\x00\x00')
+    (folder/'no'/'empty.wav').write_bytes(b'')
+    soundfile.write(folder/'no'/'one.wav', [.5], 8000)
+    soundfile.write(folder/'no'/'nan.wav', np.full(8000, np.nan, np.float32), 8000, 'FLOAT')
+    soundfile.write(folder/'yes'/'silent.flac', np.zeros(8000), 8000)
+    soundfile.write(folder/'yes'/'long.flac', np.tile(hum(1.), 3600), 8000)
+    code, _, lines = call('train', folder, '--out', 'run', *few)
+    assert code == 0 and len(lines) == 1, lines
+    for words in ('5 files left out', 'damaged', 'silent', '1 longer than 0.99 s cut'): assert words in lines[0], lines
+
+
+def test_a_folder_without_classes_and_one_without_sound(call, folder, tmp_path):
+    flat = tmp_path/'flat'; flat.mkdir()
+    for p in (folder/'yes').glob('*.wav'): shutil.copy(p, flat)
+    code, _, lines = call('train', flat, '--out', 'run', *few)
+    assert code == 0, lines
+    assert not json.loads((tmp_path/'run'/'config.json').read_text())['networks']['classes']
+    assert call('sample', 'run', '--out', 'x.wav')[0] == 0
+    assert call('eval', 'run', '--n', 20, '--device', 'cpu')[0] == 0
+    for p in flat.iterdir(): p.write_bytes(b'RIFF')
+    code, _, lines = call('train', flat, '--out', 'other', *few)
+    assert code == 1 and len(lines) == 1 and 'no usable sound' in lines[0]
+
+
+@pytest.mark.parametrize('arch', ['specgan', 'wavegan'])
+def test_it_resumes_exactly(call, tmp_path, monkeypatch, arch):
+    import gan_course.train as train
+    from gan_course.callbacks import Callback
+    from gan_course.core import load_tensors
+    def weights(run): return load_tensors(tmp_path/run/'state'/'checkpoint.safetensors')[0]
+    game = ('tones', '--arch', arch, '--limit', 64, '--batch_size', 8, '--steps', 6, '--device', 'cpu')
+    assert call('train', *game, '--out', 'whole')[0] == 0
+
+    class Stopper(Callback):
+        def after_step(self, t):
+            if t.step == 3: signal.raise_signal(signal.SIGINT)
+    plain = train._callbacks
+    monkeypatch.setattr(train, '_callbacks', lambda *a, **k: [*plain(*a, **k), Stopper()])
+    assert call('train', *game, '--out', 'parts')[0] == 130
+    monkeypatch.setattr(train, '_callbacks', plain)
+    assert call('train', '--out', 'parts', '--resume')[0] == 0
+    one, other = weights('whole'), weights('parts')
+    assert one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
+
+
+def test_words_in_voices(call, tmp_path):
+    assert call('train', 'tones', '--limit', 300, '--out', 'run', *few)[0] == 0
+    for label, n in (('7', 3), ('low', 10), ('7 low', 1), ('low 7', 1)):
+        code, out, lines = call('sample', 'run', '--label', label, '--out', 'x.npz')
+        assert code == 0 and out.startswith(f'{n} samples'), (label, out, lines)
+        assert len(np.load('x.npz')['sounds']) == n
+    code, out, lines = call('sample', 'run', '--label', 'eleven')
+    assert code == 1 and len(lines) == 1
+    assert "'.mp3'; known: .wav, .npz, .png." in call('sample', 'run', '--out', 'x.mp3')[2][0]
+
+
+def test_options_of_pictures_are_refused(call):
+    code, _, lines = call('train', 'tones', '--size', 32, *few)
+    assert code == 1 and len(lines) == 1 and '--size' in lines[0]
+    code, _, lines = call('train', 'tones', '--arch', 'dcgan', *few)
+    assert code == 1 and len(lines) == 1 and 'specgan' in lines[0]
+
+
+def test_saying_writes_nothing_when_it_cannot(tmp_path, capsys):
+    from gan_course.say import main
+    (tmp_path/'locked').mkdir(); (tmp_path/'locked').chmod(0o500)
+    cases = [('4 2', '--out', 'locked/x.wav')] if not is_root() else []
+    for argv in (*cases, ('4 2', '--out', 'file.wav/x.wav'), ('4 2', '--seed', '-1'), ('4 2', '--run', '.')):
+        (tmp_path/'file.wav').write_bytes(b'')
+        assert main([*argv]) == 1, argv
+        assert capsys.readouterr().err.count('\n') == 1
+    (tmp_path/'locked').chmod(0o700)
+    assert not [*(tmp_path/'locked').iterdir()] and not (tmp_path/'out.wav').exists()
+
+
+def is_root():
+    import os
+    return os.name == 'posix' and os.geteuid() == 0
