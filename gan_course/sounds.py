@@ -242,7 +242,9 @@ def _sound_folder(name, split):
     else: notes = []
     held = [_held_out(p, top) for p, _ in files]
     if all(held) or not any(held): held = [False]*len(files)       # too few to hold any out: both splits are the same
-    else: files = [f for f, h in zip(files, held) if h == (split == 'test')]
+    else:
+        if split == 'train': notes.append(f'{sum(held)} of {len(files)} held out for gan_eval')
+        files = [f for f, h in zip(files, held) if h == (split == 'test')]
     clips, kept, more = _read_files(files)
     if not clips: raise UserError(f'no usable sound in {top}: {"; ".join(more)}')
     labels = torch.tensor([classes.index(files[i][1]) for i in kept])

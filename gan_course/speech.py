@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['n_fft', 'hop', 'n_mels', 'quiet', 'loud', 'spectrum', 'to_mel', 'to_hz', 'mel_bands', 'log_mel', 'to_wave',
            'griffin_lim', 'to_sound', 'pictures_of', 'mfcc', 'second_judge', 'gates', 'heard_as_asked', 'averages',
-           'gaussians', 'TimeShift', 'specgan', 'PhaseShuffle', 'WaveG', 'WaveD', 'wavegan', 'SpecGAN', 'WaveGAN',
-           'as_sounds', 'SoundSamples', 'picture_rows', 'Sounds', 'joined', 'speak']
+           'gaussians', 'TimeShift', 'specgan', 'PhaseShuffle', 'WaveG', 'WaveD', 'wavegan', 'SoundRecipe', 'SpecGAN',
+           'WaveGAN', 'as_sounds', 'SoundSamples', 'picture_rows', 'Sounds', 'joined', 'speak']
 
 # %% ../nbs/3_applications/13_speech.ipynb #13000007
 import functools, math, warnings
@@ -302,12 +302,15 @@ def wavegan(
     return WaveG(z_dim, width, classes), WaveD(d_width, shuffle, classes)
 
 # %% ../nbs/3_applications/13_speech.ipynb #13000101
-class SpecGAN(Recipe):
+class SoundRecipe(Recipe):
+    "What the recipes for sounds share."
+    kind, conditional, penalty, penalty_every = 'sounds', 'auto', 'r1', 4
+    lr, batch_size, ema, decay_start, bf16 = 1e-3, 64, .999, .4, True
+    minutes, other_minutes = {'spoken_digits': 30., 'tones': 5.}, 30.
+
+class SpecGAN(SoundRecipe):
     "Class-conditional spectrograms, made audible by Griffin–Lim."
-    name, kind, about = 'specgan', 'sounds', 'spectrograms'
-    conditional, penalty, penalty_every = 'auto', 'r1', 4
-    lr, batch_size, ema, decay_start, enough = 1e-3, 64, .999, .4, 3000
-    minutes, other_minutes, bf16 = {'spoken_digits': 30., 'tones': 5.}, 30., True
+    name, about, enough = 'specgan', 'spectrograms', 3000
     def settle(self, asked, data):
         settled = super().settle(asked, data)
         # A picture of 4,096 pixels has long gradients: with γ = 1, D may hardly move
@@ -323,12 +326,9 @@ class SpecGAN(Recipe):
 register_recipe(SpecGAN());
 
 # %% ../nbs/3_applications/13_speech.ipynb #13000102
-class WaveGAN(Recipe):
+class WaveGAN(SoundRecipe):
     "Class-conditional waves."
-    name, kind, about = 'wavegan', 'sounds', 'waves'
-    conditional, penalty, penalty_every = 'auto', 'r1', 4
-    lr, batch_size, ema, decay_start, enough = 1e-3, 64, .999, .4, 5000
-    minutes, other_minutes, bf16 = {'spoken_digits': 30., 'tones': 5.}, 30., True
+    name, about, enough = 'wavegan', 'waves', 5000
     def trainer_options(self, settled): return dict(augment=TimeShift(600, 0.))
 
 register_recipe(WaveGAN());
@@ -382,15 +382,20 @@ class Sounds(Kind):
              record=None, **options):
         return sound_data(data, batch_size, split, limit, device, seed)
     def preview(self, data): return SoundSamples(data.classes)
-    def draw(self, G, config, n, seed=0, labels=None):
-        return as_sounds(sample_from(G, config['z_dim'], n, seed, labels=labels))
-    def named(self, given, names):
-        asked = given.split()
-        return [i for i, name in enumerate(names) if set(asked) <= set(name.split())]
     def where(self, out, step):
         return f'sounds     {out}/samples/step_{step:06d}.wav, and .png'
 
 register_kind(Sounds());
+
+# %% ../nbs/3_applications/13_speech.ipynb #13000108
+@patch
+def draw(self:Sounds, G, config, n, seed=0, labels=None):
+    return as_sounds(sample_from(G, config['z_dim'], n, seed, labels=labels))
+
+@patch
+def named(self:Sounds, given, names):
+    asked = set(given.split())
+    return [i for i, name in enumerate(names) if asked <= set(name.split())]
 
 # %% ../nbs/3_applications/13_speech.ipynb #13000111
 @patch
@@ -425,7 +430,8 @@ def scorer(self:Sounds, train, test):
 def score(self:Sounds, samples, train, test, seen, device, labels=None, **options):
     samples, splits = samples.cpu(), [pictures_of(d) for d in (train, test)]
     judge = classifier_for(*splits)
-    result = score(to_uint8(log_mel(samples)), *splits, judge, seen=pictures_of(seen))
+    seen = splits[0] if seen is train else pictures_of(seen)
+    result = score(to_uint8(log_mel(samples)), *splits, judge, seen=seen)
     result['stopped'] = {k: int(v.sum()) for k, v in gates(samples).items()}
     if len(train.words) > 1 and labels is not None:
         pair = judge[0].cpu(), second_judge(train)
@@ -464,6 +470,7 @@ def joined(
     for word, gap in zip(words, gaps):
         level = F.pad(word.abs(), (0, -len(word) % 80)).view(-1, 80).amax(1)
         on = (level > .03*level.max()).nonzero()[:, 0]
+        if not len(on): raise UserError('this generator is silent: train it for longer')
         word = word[80*on[0]:80*(on[-1] + 1)]
         ramp = torch.linspace(0, 1, n)
         ends = torch.cat([ramp, torch.ones(len(word) - 2*n), ramp.flip(0)])
@@ -483,9 +490,10 @@ def speak(
     "Digits, spoken by a generator in one voice."
     names = config['data']['classes']
     voices = list(dict.fromkeys(n.split()[1] for n in names if ' ' in n))
-    voice = pick(voice or voices[0], voices, 'speaker') if voices else None
+    if voice or voices: voice = pick(voice or voices[0], voices, 'speaker')
     digits = [c for c in text if not c.isspace()]
-    labels = [names.index(f'{d} {voice}' if voice else d) for d in digits]
+    numbers = {name: i for i, name in enumerate(names)}
+    labels = [pick(f'{d} {voice}' if voice else d, numbers, 'class') for d in digits]
     asked = torch.tensor(labels).repeat_interleave(tries)
     made = sample_from(G, config['z_dim'], len(asked), seed, labels=asked)
     pictures = made if made.dim() == 4 else log_mel(made)

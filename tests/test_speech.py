@@ -123,6 +123,25 @@ def test_saying_writes_nothing_when_it_cannot(tmp_path, capsys):
     assert not [*(tmp_path/'locked').iterdir()] and not (tmp_path/'out.wav').exists()
 
 
+def test_a_generator_that_cannot_say_it(call, folder, tmp_path, capsys):
+    from gan_course.say import main
+    assert call('train', folder, '--out', 'run', *few)[0] == 0                  # yes and no are no digits
+    assert call('train', 'tones', '--limit', 300, '--unconditional', '--out', 'untold', *few)[0] == 0
+    assert call('train', 'digits', '--out', 'pictures', *few)[0] == 0
+    for run, part in (('run', "unknown class '7'"), ('untold', 'not trained with labels'), ('pictures', 'makes no sounds')):
+        capsys.readouterr()
+        assert main(['7', '--run', run]) == 1
+        err = capsys.readouterr().err
+        assert err.count('\n') == 1 and part in err, err
+    assert main(['7', '--run', 'run', '--speaker', 'theo']) == 1 and 'speaker' in capsys.readouterr().err
+    assert not (tmp_path/'out.wav').exists()
+
+
+def test_silence_is_refused():
+    from gan_course.speech import joined
+    with pytest.raises(Exception, match='silent'): joined([torch.zeros(8192)], [.1])
+
+
 def is_root():
     import os
     return os.name == 'posix' and os.geteuid() == 0
