@@ -122,7 +122,8 @@ class Recipe:
 
     def resume(self, run, settled, device, cbs=(), **changes) -> GANTrainer:
         "The trainer of a run folder, to go on."
-        if self.bf16 and settled['precision'] == 'bf16' and device.type != 'cuda' and not _quick_bf16(device) and 'precision' not in changes:
+        cannot = settled['precision'] == 'bf16' and device.type != 'cuda' and not _quick_bf16(device)
+        if self.bf16 and cannot and 'precision' not in changes:
             warnings.warn('the run was computed in bfloat16, for which this processor has no instructions: it goes on in float32')
             changes['precision'] = 'fp32'
         return self.trainer.load(run, cbs=[*self.callbacks(settled), *cbs], device=device, **self.trainer_options(settled), **changes)

@@ -308,6 +308,7 @@ class SoundRecipe(Recipe):
     lr, batch_size, ema, decay_start, bf16 = 1e-3, 64, .999, .4, True
     minutes, other_minutes = {'spoken_digits': 30., 'tones': 5.}, 30.
 
+# %% ../nbs/3_applications/13_speech.ipynb #13000119
 class SpecGAN(SoundRecipe):
     "Class-conditional spectrograms, made audible by Griffin–Lim."
     name, about, enough = 'specgan', 'spectrograms', 3000
@@ -392,6 +393,7 @@ register_kind(Sounds());
 def draw(self:Sounds, G, config, n, seed=0, labels=None):
     return as_sounds(sample_from(G, config['z_dim'], n, seed, labels=labels))
 
+# %% ../nbs/3_applications/13_speech.ipynb #13000125
 @patch
 def named(self:Sounds, given, names):
     asked = set(given.split())
