@@ -7,11 +7,12 @@ __all__ = []
 
 # %% ../nbs/api/all.ipynb #7a1aea80
 from . import core, animation, objectives, sampling, callbacks, training, runs, folders, data
-from . import sounds, groups, networks, augment, evaluation, kinds, recipes, recognition, speech
+from . import sounds, texts, groups, networks, augment, evaluation, kinds, recipes
+from . import recognition, text, speech
 
 # %% ../nbs/api/all.ipynb #9f2ea782
-_modules = (core, animation, objectives, sampling, callbacks, training, runs, folders, data, sounds, groups, networks,
-            augment, evaluation, kinds, recipes, recognition, speech)      # before the names of some of them stand for what is in them
+_modules = (core, animation, objectives, sampling, callbacks, training, runs, folders, data, sounds, texts, groups, networks,
+            augment, evaluation, kinds, recipes, recognition, text, speech)      # before the names of some of them stand for what is in them
 
 # %% ../nbs/api/all.ipynb #e15a1a02
 from .core import *
@@ -24,6 +25,7 @@ from .runs import *
 from .folders import *
 from .data import *
 from .sounds import *
+from .texts import *
 from .groups import *
 from .networks import *
 from .augment import *
@@ -31,6 +33,7 @@ from .evaluation import *
 from .kinds import *
 from .recipes import *
 from .recognition import *
+from .text import *
 from .speech import *
 
 # %% ../nbs/api/all.ipynb #a052d770

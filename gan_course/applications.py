@@ -6,4 +6,4 @@
 __all__ = []
 
 # %% ../nbs/api/applications.ipynb #3a000004
-from . import recognition, speech
+from . import recognition, text, speech

@@ -32,6 +32,7 @@ class Kind:
     writes = '.npz: an array `samples`' # for --help
     train_options, eval_options = {}, {} # name → arguments of `add_argument`, for this kind alone
     usual, judged = 64, 10_000 # how many samples gan_sample draws, and gan_eval scores, unless told
+    last_resort = False  # is it asked only about DATA that no other kind knows?
 
     def knows(self, data:str) -> bool:
         "Is DATA, as the user gave it, of this kind?"
@@ -137,7 +138,8 @@ def kind_of(
     data:str # DATA, as the user gave it
 ) -> Kind:
     "The kind that knows DATA; a `UserError` that says what is there instead."
-    found = next((kind for kind in kinds.values() if kind.knows(data)), None)
+    in_turn = sorted(kinds.values(), key=lambda kind: kind.last_resort)
+    found = next((kind for kind in in_turn if kind.knows(data)), None)
     if found: return found
     path = full_path(data)
     if path.is_dir(): return next(iter(kinds.values()))     # its `load` says what is in there instead

@@ -7,8 +7,8 @@ import pytest
 root = Path(__file__).resolve().parent.parent
 pages = sorted(p for p in (root/'nbs').rglob('*.ipynb') if '.ipynb_checkpoints' not in p.parts)
 layers = ['core', 'animation', 'objectives', 'sampling', 'checks', 'callbacks', 'loop', 'training', 'runs', 'folders', 'data', 'sounds',
-          'groups', 'networks', 'augment',
-          'evaluation', 'kinds', 'recipes', 'recognition', 'speech', 'applications',
+          'texts', 'groups', 'networks', 'augment',
+          'evaluation', 'kinds', 'recipes', 'recognition', 'text', 'speech', 'applications',
           'commands', 'train', 'sample', 'evaluate', 'say', 'all']
 
 

@@ -12,7 +12,8 @@ root = Path(__file__).resolve().parent.parent
 figures = {'own_pictures': (0, (.52, .2, .78, 1)), '01_background': (0, (.66, 0, 1, 1)), '02_objectives': (1, (0, 0, .66, .9)),
            '03_training': (1, (.5, 0, 1, 1)), '04_data': (2, (0, .15, .4, 1)), '05_networks': (0, (0, .1, .48, 1)),
            '06_evaluation': (2, (0, .1, .5, 1)), '07_mnist': (5, (0, .1, .5, 1)), '08_cifar': (3, (0, .1, .6, .6)),
-           '11_recognition': (2, (0, .1, 1, 1)), '13_speech': (4, (0, 0, 1, 1)), '15_compute': (2, (0, .1, 1, 1))}
+           '11_recognition': (2, (0, .1, 1, 1)), '12_text': (0, (0, 0, 1, 1)), '13_speech': (4, (0, 0, 1, 1)),
+           '15_compute': (2, (0, .1, 1, 1))}
 
 
 def stored(page):
