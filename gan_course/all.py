@@ -12,7 +12,7 @@ from . import recognition, text, speech
 
 # %% ../nbs/api/all.ipynb #9f2ea782
 _modules = (core, animation, objectives, sampling, callbacks, training, runs, folders, data, sounds, texts, groups, networks,
-            augment, evaluation, kinds, recipes, recognition, text, speech)      # before the names of some of them stand for what is in them
+            augment, evaluation, kinds, recipes, recognition, text, speech)      # now: some of these names will stand for what is in them
 
 # %% ../nbs/api/all.ipynb #e15a1a02
 from .core import *

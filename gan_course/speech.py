@@ -5,23 +5,28 @@
 # %% auto #0
 __all__ = ['n_fft', 'hop', 'n_mels', 'quiet', 'loud', 'spectrum', 'to_mel', 'to_hz', 'mel_bands', 'log_mel', 'to_wave',
            'griffin_lim', 'to_sound', 'pictures_of', 'mfcc', 'second_judge', 'gates', 'heard_as_asked', 'averages',
-           'gaussians', 'TimeShift', 'specgan', 'PhaseShuffle', 'WaveG', 'WaveD', 'wavegan', 'SoundRecipe', 'SpecGAN',
-           'WaveGAN', 'as_sounds', 'SoundSamples', 'picture_rows', 'Sounds', 'joined', 'speak']
+           'gaussians', 'TimeShift', 'specgan', 'PhaseShuffle', 'WaveG', 'WaveD', 'wavegan', 'mel_error', 'stft_errors',
+           'TimeBlock', 'Vocoder', 'seen_by', 'PeriodD', 'ScaleD', 'Listeners', 'VocoderTrainer', 'packaged_vocoder',
+           'SoundRecipe', 'SpecGAN', 'WaveGAN', 'as_sounds', 'SoundSamples', 'picture_rows', 'Sounds', 'joined',
+           'speak', 'fine_pictures', 'detector']
 
 # %% ../nbs/3_applications/13_speech.ipynb #13000007
 import functools, math, warnings
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
 from fastcore.basics import patch
 from .core import *
 from .sampling import *
 from .callbacks import *
 from .data import *
 from .sounds import *
+from .objectives import *
 from .networks import *
 from .evaluation import *
 from .kinds import *
@@ -301,6 +306,171 @@ def wavegan(
     "A pair of one-dimensional networks. Donahue et al. 2018."
     return WaveG(z_dim, width, classes), WaveD(d_width, shuffle, classes)
 
+# %% ../nbs/3_applications/13_speech.ipynb #13000201
+def mel_error(
+    made, real    # N×1×L sounds
+) -> torch.Tensor:
+    "Mean difference of the log-mel pictures, in decibels."
+    return (log_mel(made) - log_mel(real)).abs().mean()*(loud - quiet)/2
+
+# %% ../nbs/3_applications/13_speech.ipynb #13000203
+def stft_errors(
+    made, real    # N×1×L sounds
+) -> tuple:       # (spectral convergence, mean difference of logarithms)
+    "Of magnitudes, the mean of three resolutions. Yamamoto et al. 2020."
+    shares, logs, floor = [], [], 10**(quiet/20)
+    for n in (128, 256, 512):
+        window = torch.hann_window(n, device=made.device)
+        X = torch.stft(torch.cat([made, real]).flatten(1), n, n//4, window=window,
+                       return_complex=True)
+        a, b = (X.abs()*2/window.sum()).clamp(min=floor).chunk(2)
+        shares.append((a - b).norm()/b.norm())
+        logs.append((a.log() - b.log()).abs().mean())
+    return sum(shares)/3, sum(logs)/3
+
+# %% ../nbs/3_applications/13_speech.ipynb #13000206
+class TimeBlock(nn.Module):
+    "N×T×C → N×T×C: along the time, then across the channels. Liu et al. 2022."
+    def __init__(self, width:int):
+        super().__init__()
+        self.time = nn.Conv1d(width, width, 7, padding=3, groups=width)
+        self.channels = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2*width),
+                                      nn.GELU(), nn.Linear(2*width, width))
+    def forward(self, x): return x + self.channels(self.time(x.mT).mT)
+
+# %% ../nbs/3_applications/13_speech.ipynb #13000208
+class Vocoder(nn.Module):
+    "Pictures N×1×64×M, as from log_mel → sounds N×1×128M. After Siuzdak 2023."
+    def __init__(self, width:int=112, depth:int=4):
+        super().__init__()
+        self.start = nn.Conv1d(n_mels, width, 7, padding=3)
+        self.blocks = nn.Sequential(*(TimeBlock(width) for _ in range(depth)))
+        self.end = nn.Sequential(nn.LayerNorm(width),
+                                 nn.Linear(width, 2*2*(n_fft//2 + 1)))
+    def forward(self, pictures):
+        columns = pictures.shape[-1]
+        x = self.start(F.pad(pictures[:, 0], (0, 1), mode='replicate')).mT
+        x = self.end(self.blocks(x))            # a column: two windows, 64 samples apart
+        logs, phases = x.view(len(x), -1, 2, n_fft//2 + 1).unbind(2)
+        X = torch.polar(logs.clamp(max=6).exp(), phases).mT[..., :2*columns + 1]
+        window = torch.hann_window(n_fft, device=X.device)
+        return torch.istft(X, n_fft, hop//2, window=window, length=hop*columns)[:, None]
+
+# %% ../nbs/3_applications/13_speech.ipynb #13000214
+def seen_by(
+    layers, x     # convolutions, and what the first of them gets
+) -> list:        # what each gives, before the leaky ReLU that follows all but the last
+    "Features of all layers."
+    seen = []
+    for layer in layers:
+        x = layer(F.leaky_relu(x, .1) if seen else x)
+        seen.append(x)
+    return seen
+
+# %% ../nbs/3_applications/13_speech.ipynb #13000211
+class PeriodD(nn.Module):
+    "Sounds N×1×T → features of each layer, the logits last. Kong et al. 2020."
+    def __init__(self, period:int, width:int=16):
+        super().__init__()
+        self.period, widths = period, [1, width, 2*width, 4*width, 4*width]
+        layers = [nn.Conv2d(a, b, (5, 1), (3 if b > a else 1, 1), (2, 0))
+                  for a, b in zip(widths, widths[1:])]
+        layers.append(nn.Conv2d(widths[-1], 1, (3, 1), 1, (1, 0)))
+        self.layers = nn.ModuleList(map(weight_norm, layers))
+    def forward(self, x):
+        x = F.pad(x, (0, -x.shape[-1] % self.period), 'reflect')
+        return seen_by(self.layers, x.unflatten(-1, (-1, self.period)))
+
+# %% ../nbs/3_applications/13_speech.ipynb #13000213
+class ScaleD(nn.Module):
+    "Sounds N×1×T → features of each layer, the logits last. Kumar et al. 2019."
+    def __init__(self, scale:int, width:int=16):
+        super().__init__()
+        self.scale = scale
+        layers = [nn.Conv1d(1, width, 15, 1, 7), nn.Conv1d(width, 2*width, 15, 4, 7),
+                  nn.Conv1d(2*width, 4*width, 15, 4, 7),
+                  nn.Conv1d(4*width, 4*width, 5, 1, 2), nn.Conv1d(4*width, 1, 3, 1, 1)]
+        self.layers = nn.ModuleList(map(weight_norm, layers))
+    def forward(self, x):
+        if self.scale > 1: x = F.avg_pool1d(x, self.scale)
+        return seen_by(self.layers, x)
+
+# %% ../nbs/3_applications/13_speech.ipynb #13000216
+class Listeners(nn.ModuleList):
+    "Sounds N×1×T → for each discriminator, the features of each layer."
+    def __init__(self, periods=(2, 3, 5), scales=(1, 2), width:int=16):
+        super().__init__([*(PeriodD(p, width) for p in periods),
+                          *(ScaleD(s, width) for s in scales)])
+    def forward(self, x): return [D(x) for D in self]
+
+# %% ../nbs/3_applications/13_speech.ipynb #13000218
+class VocoderTrainer:
+    "Trains a vocoder on its errors and, from a step on, to convince listeners."
+    def __init__(self,
+        V, D=None,        # D: the listeners; None: errors alone
+        steps:int=6000,   # over which the rates fall to 0, as a cosine
+        alone:int=0,      # steps before the listeners begin
+        lr:float=2e-3, seed:int=0
+    ):
+        self.V, self.D, self.steps, self.alone, self.done = V, D, steps, alone, 0
+        self.lr, self.rng = lr, torch.Generator().manual_seed(seed)
+        self.opts = [torch.optim.AdamW(net.parameters(), lr, betas=(.8, .99))
+                     for net in (V, D) if net is not None]
+
+# %% ../nbs/3_applications/13_speech.ipynb #13000220
+@patch
+def step(self:VocoderTrainer,
+    sounds # N×1×T to take pieces of
+) -> dict: # the errors before the step
+    "One update of the listeners, if it is their time, and one of the vocoder."
+    D = self.D if self.done >= self.alone else None
+    real = self.pieces(sounds)
+    made = self.V(log_mel(real))
+    if D is not None:
+        pairs = zip(D(real), D(made.detach()))
+        self.update(1, sum(2*least_squares_d(r[-1], f[-1]) for r, f in pairs))
+    mel, (share, log) = mel_error(made, real), stft_errors(made, real)
+    loss = 15*(mel*math.log(10)/20 + share + log)
+    if D is not None:
+        D.requires_grad_(False)
+        with torch.no_grad(): wanted = D(real)
+        for r, f in zip(wanted, D(made)):
+            loss = loss + 2*least_squares_g(f[-1])
+            loss = loss + 2*sum((a - b).abs().mean() for a, b in zip(r[:-1], f[:-1]))
+        D.requires_grad_(True)
+    self.update(0, loss)
+    self.done += 1
+    return dict(mel=mel.item(), convergence=share.item(), log=log.item())
+
+# %% ../nbs/3_applications/13_speech.ipynb #13000222
+@patch
+def pieces(self:VocoderTrainer, sounds, n=8, columns=32):
+    which = torch.randint(len(sounds), (n,), generator=self.rng).to(sounds.device)
+    last = sounds.shape[-1] - columns*hop
+    begin = torch.randint(last//hop + 1, (n, 1), generator=self.rng).to(sounds.device)*hop
+    places = begin + torch.arange(columns*hop, device=sounds.device)
+    return sounds[which, 0].gather(1, places)[:, None]
+
+# %% ../nbs/3_applications/13_speech.ipynb #13000223
+@patch
+def update(self:VocoderTrainer, i, loss):
+    part = min(1, self.done/self.steps)
+    for group in self.opts[i].param_groups:
+        group['lr'] = self.lr*(1 + math.cos(math.pi*part))/2
+    self.opts[i].zero_grad()
+    loss.backward()
+    self.opts[i].step()
+
+# %% ../nbs/3_applications/13_speech.ipynb #13000228
+@functools.cache
+def packaged_vocoder() -> Vocoder:
+    "The vocoder in the package, for voices like those of the digits."
+    folder = files('gan_course').joinpath('generators', 'spoken_digits')
+    tensors, about = load_tensors(folder.joinpath('vocoder.safetensors'))
+    V = Vocoder(**about['config'])
+    V.load_state_dict({k: v.float() for k, v in tensors.items()})
+    return V.eval().requires_grad_(False)
+
 # %% ../nbs/3_applications/13_speech.ipynb #13000101
 class SoundRecipe(Recipe):
     "What the recipes for sounds share."
@@ -505,3 +675,29 @@ def speak(
     after = [text[i + 1:i + 2].isspace() for i, c in enumerate(text) if not c.isspace()]
     sounds = as_sounds(made[best])
     return joined(sounds.flatten(1), [.25 if pause else .08 for pause in after])
+
+# %% ../nbs/3_applications/13_speech.ipynb #13000241
+def fine_pictures(
+    sounds, seed:int=0  # N×1×8192; of the hiss
+) -> torch.Tensor:      # N×1×128×64 uint8
+    "Decibels at all frequencies, equally loud and over the same hiss."
+    x = sounds.cpu().flatten(1)
+    x = .1*x/x.square().mean(1, keepdim=True).sqrt().clamp(min=1e-4)
+    rng = torch.Generator().manual_seed(seed)
+    hiss = .0065*torch.randn(x.shape, generator=rng)       # −60 dB in each frequency
+    size = spectrum(x + hiss)[:, 1:, :-1].abs()
+    db = 20*torch.log10(size.clamp(min=1e-6))
+    return to_uint8((2*(db - quiet)/(loud - quiet) - 1).clamp(-1, 1))[:, None]
+
+# %% ../nbs/3_applications/13_speech.ipynb #13000243
+def detector(
+    real, fake,     # N×1×8192 each, to learn from
+    seed:int=0
+):                  # function of sounds: how likely each is fake, in [0, 1]
+    "A classifier of real and fake sounds."
+    pictures = torch.cat([fine_pictures(real), fine_pictures(fake, seed=1)])
+    labels = torch.tensor([0]*len(real) + [1]*len(fake))
+    both = ImageBatches(pictures, labels, ['real', 'fake'], 'real and fake',
+                        batch_size=1, device='cpu')
+    net, _ = train_classifier(both, both, steps=200, seed=seed)
+    return lambda sounds: net.look(fine_pictures(sounds, seed=2))[1][:, 1]

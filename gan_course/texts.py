@@ -64,7 +64,7 @@ def _read_text(path, name):
     if len(data) > _largest: raise UserError(f'{name} is larger than {_largest//1_000_000} MB: give a part of it')
     for mark, what in _marks:
         if data.startswith(mark): raise UserError(f'{name} is {what}: save it as UTF-8')
-    if b'\0' in data: raise UserError(f'{name} is no text file: byte {data.index(0) + 1:,} is NUL')
+    if b'\0' in data: raise UserError(f'{name} is a file, but no text file: byte {data.index(0) + 1:,} is NUL')
     try: return data.decode('utf-8')
     except UnicodeDecodeError as e:
         raise UserError(f'{name} is not UTF-8: byte {e.start + 1:,} is 0x{data[e.start]:02X}; save it as UTF-8') from None
@@ -200,7 +200,7 @@ def _found(name, file):
 
 def _names(split): return _by_hash(read_lines(_found('names', 'names.txt'))[0])[split == 'test']
 
-def _coco(split): return read_lines(_found('coco', f'coco/{split}.txt'))[0]
+def _captions(split): return read_lines(_found('captions', f'coco/{split}.txt'))[0]
 
 # %% ../nbs/api/texts.ipynb #12b00027
 _onsets = 'm l k r s d n t j b v sh'.split()
@@ -218,7 +218,7 @@ def _syllables(split):
     fitting = [name for name in made if 3 <= len(name) <= 10]
     return fitting[:2000 if split == 'train' else 400]
 
-named_texts = {'names': _names, 'coco': _coco, 'syllables': _syllables}
+named_texts = {'names': _names, 'captions': _captions, 'syllables': _syllables}
 
 # %% ../nbs/api/texts.ipynb #12b00030
 def _own_file(name, split, unit):
@@ -266,7 +266,7 @@ def _fitting(lines, vocabulary, longest, unit):
 
 # %% ../nbs/api/texts.ipynb #12b00032
 def text_data(
-    name='names',         # or 'coco', 'syllables', or a text file with one item a line
+    name='names',         # or 'captions', 'syllables', or a text file with one item a line
     batch_size:int=64,
     split:str='train',    # or 'test'
     limit:int=None,       # use only this many lines, always the same

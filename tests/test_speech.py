@@ -145,3 +145,32 @@ def test_silence_is_refused():
 def is_root():
     import os
     return os.name == 'posix' and os.geteuid() == 0
+
+
+def test_the_vocoder_in_the_package_is_small_and_near_and_repeats():
+    from pathlib import Path
+    import gan_course
+    from gan_course.all import gates, log_mel, mel_error, packaged_vocoder, sound_data
+    folder = Path(gan_course.__file__).parent/'generators'/'spoken_digits'
+    assert sum(f.stat().st_size for f in folder.iterdir()) < 3e6
+    real = sound_data('tones', split='test', device='cpu').sounds[:20]      # no voices, but harmonic
+    with torch.no_grad(): made, again = [packaged_vocoder()(log_mel(real)) for _ in range(2)]
+    assert made.shape == real.shape and torch.equal(made, again) and made.abs().max() < 1.5
+    assert mel_error(made, real) < 4 and not any(g.any() for g in gates(made).values())
+
+
+def test_a_vocoder_that_is_stopped_goes_on_as_if_nothing_had_been(tmp_path):
+    "What benchmarks/vocoder.py keeps is all that counts."
+    from gan_course.all import Listeners, set_seed, sound_data, Vocoder, VocoderTrainer
+    sounds = sound_data('tones', device='cpu').sounds[:30]
+    def new():
+        set_seed(0)
+        return VocoderTrainer(Vocoder(width=16, depth=1), Listeners(periods=(2,), scales=(2,), width=4), steps=8, alone=2)
+    whole, part, later = new(), new(), new()
+    for _ in range(8): whole.step(sounds)
+    for _ in range(5): part.step(sounds)
+    for net in 'VD': getattr(later, net).load_state_dict(getattr(part, net).state_dict())
+    for mine, theirs in zip(later.opts, part.opts): mine.load_state_dict(theirs.state_dict())
+    later.rng.set_state(part.rng.get_state()); later.done = part.done
+    for _ in range(3): later.step(sounds)
+    for a, b in zip(whole.V.parameters(), later.V.parameters()): assert torch.equal(a, b)

@@ -227,7 +227,7 @@ def offline(tmp_path, monkeypatch):
     return web
 
 
-@pytest.mark.parametrize('name', ['names', 'coco'])
+@pytest.mark.parametrize('name', ['names', 'captions'])
 def test_nothing_to_be_had(name, offline, tmp_path):
     with pytest.raises(UserError) as e: text_data(name)
     said = str(e.value)
@@ -251,7 +251,7 @@ def test_a_damaged_download_is_refused(offline, tmp_path, monkeypatch):
 def test_published_splits(offline, put, tmp_path):
     (tmp_path/'data'/'coco').mkdir(parents=True)
     put(sentences, 'data/coco/train.txt'); put([*sentences[:25], 'a dog on a skateboard'], 'data/coco/test.txt')
-    train, said = load('coco')
+    train, said = load('captions')
     assert train.lines(train.samples) == sentences and not said
-    test, said = load('coco', split='test')
+    test, said = load('captions', split='test')
     assert test.lines(test.samples) == sentences[:25] and '1 line with words outside the vocabulary of' in said
