@@ -329,7 +329,8 @@ class TextSamples(Preview):
 class Lines(Kind):
     "Lines of text: names, captions, and files of one's own."
     name, what, suffix = 'text', 'lines', '.txt'
-    expects = 'names, captions, syllables (embedded), or a UTF-8 file with one item a line'
+    expects = ('names, captions, syllables (embedded), '
+               'or a UTF-8 file with one item a line')
     writes = '.txt: one a line; .json: a list'
     sets = property(lambda self: list(named_texts))
     usual, judged, last_resort = 20, 2000, True     # any file may be text
