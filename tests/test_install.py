@@ -69,8 +69,8 @@ def test_wheel_in_a_clean_environment_with_fastcore_2(env, tmp_path):
         text = sh(bin/name, '--help', cwd=tmp_path, env=clean)
         assert text == sh(python, '-m', f'gan_course.{module}', '--help', cwd=tmp_path, env=clean)
     r = subprocess.run([bin/'gan_train', 'digitz'], capture_output=True, text=True, cwd=tmp_path, env=clean)
-    expected = "gan_train: unknown data set 'digitz'; known: digits, mnist, fashion_mnist, cifar10, spoken_digits, tones. " \
-               "Did you mean 'digits'?\n"
+    expected = "gan_train: unknown data set 'digitz'; known: digits, mnist, fashion_mnist, cifar10, names, captions, syllables, " \
+               "spoken_digits, tones. Did you mean 'digits'?\n"
     assert (r.returncode, r.stderr) == (1, expected)
 
 
