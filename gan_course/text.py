@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['Writer', 'drawn', 'until_end', 'token_loss', 'Reader', 'token_values', 'soft_lines', 'TextTrainer', 'ngrams',
-           'ngram_precision', 'self_similarity', 'text_features', 'text_score', 'writer', 'TextSamples', 'Lines',
-           'text_report', 'TextRecipe', 'Likelihood', 'SeqGAN', 'Gumbel']
+           'ngram_precision', 'self_similarity', 'text_features', 'halves', 'text_score', 'writer', 'TextSamples',
+           'Lines', 'text_report', 'TextRecipe', 'Likelihood', 'SeqGAN', 'Gumbel']
 
 # %% ../nbs/3_applications/12_text.ipynb #12000007
 import functools, math, warnings
@@ -30,20 +30,18 @@ from .recipes import *
 # %% ../nbs/3_applications/12_text.ipynb #12000023
 class Writer(nn.Module):
     "An LSTM that writes unit by unit: noise N×L → tokens N×L; 0 ends a line."
-    def __init__(self, units:int, length:int, width:int=192, embed:int=48,
-                 ends:bool=True, heat:float=1.):
+    def __init__(self, units:int, length:int, width:int=192, ends:bool=True, heat=1.):
         super().__init__()
         self.z_dim = self.length = length
         self.ends, self.heat = ends, heat              # can a line end early; temperature
-        self.embed = nn.Embedding(units, embed)
-        self.lstm = nn.LSTM(embed, width, batch_first=True)
+        self.embed = nn.Embedding(units, width//4)
+        self.lstm = nn.LSTM(width//4, width, batch_first=True)
         self.out = nn.Linear(width, units)
     def logits(self, tokens): # N×L → N×L×units: of each place, given what stands before
         before = F.pad(tokens[:, :-1], (1, 0))         # the first is told a 0
         return self.out(self.lstm(self.embed(before))[0])
     def next(self, last, state=None): # tokens N, or soft ones N×units → N×units, state
-        soft = last.is_floating_point()
-        x = last@self.embed.weight if soft else self.embed(last)
+        x = last@self.embed.weight if last.is_floating_point() else self.embed(last)
         h, state = self.lstm(x[:, None], state)
         return self.out(h[:, 0]), state
     def forward(self, z):
@@ -105,28 +103,23 @@ def token_values(
 ) -> torch.Tensor:   # N×L: mean of σ(D) over lines that begin so
     "What each token was worth: all places and all rollouts in one walk along the line."
     n, length = tokens.shape
-    lines, owner, state = tokens[:0, :1], tokens.new_empty(0, 2), None
-    last, true_state = tokens.new_zeros(n), None
+    state = [G.out.weight.new_empty(1, 0, G.lstm.hidden_size)]*2
+    lines, at = tokens[:0, :1], tokens[:0, 0]       # at: the place that a rollout is for
+    last, true_state = torch.zeros_like(tokens[:, 0]), None
     for t in range(length - 1):
         _, true_state = G.next(last, true_state)
         last = tokens[:, t]
-        # New rollouts of what is not at its end; they join those that are on their way
         still_open = last > 0 if G.ends else last >= 0
         begun = still_open.nonzero()[:, 0].repeat_interleave(rollouts)
         lines = torch.cat([lines[:, :t + 1], tokens[begun, :t + 1]])
-        owner = torch.cat([owner, torch.stack([begun, torch.full_like(begun, t)], 1)])
-        mine = [s[:, begun] for s in true_state]
-        state = mine if state is None else [torch.cat(o, 1) for o in zip(state, mine)]
+        at = torch.cat([at, begun*length + t])
+        state = [torch.cat([old, s[:, begun]], 1) for old, s in zip(state, true_state)]
         logits, state = G.next(lines[:, t], tuple(state))
         new = torch.multinomial(logits.softmax(1), 1)
         lines = torch.cat([lines, new*(lines[:, t:] > 0) if G.ends else new], 1)
-    judged = D(tokens).sigmoid()
-    values = judged[:, None].repeat(1, length)       # at the end nothing is to be guessed
-    sums = torch.zeros(n*length, device=tokens.device)
-    at = owner[:, 0]*length + owner[:, 1]
-    sums.index_add_(0, at, D(lines).sigmoid()/rollouts)
-    values.view(-1)[at] = sums[at]
-    return values
+    values = D(tokens).sigmoid().repeat_interleave(length)      # after the end: known
+    values.scatter_reduce_(0, at, D(lines).sigmoid(), 'mean', include_self=False)
+    return values.view(n, length)
 
 # %% ../nbs/3_applications/12_text.ipynb #12000039
 def soft_lines(
@@ -272,6 +265,16 @@ def text_features(
     pipe = make_pipeline(counts, TruncatedSVD(width, random_state=0)).fit(train)
     return lambda lines: torch.tensor(pipe.transform(lines), dtype=torch.float32)
 
+# %% ../nbs/3_applications/12_text.ipynb #12000069
+def halves(
+    lines   # list of held-out lines
+) -> tuple: # (ruler, real): two lists
+    "One half to measure by, and one to say what real lines get; each line once."
+    lines, rng = sorted({*lines}), torch.Generator().manual_seed(0)
+    lines = [lines[i] for i in torch.randperm(len(lines), generator=rng)]
+    half = len(lines)//2
+    return lines[:half] or lines, lines[half:]
+
 # %% ../nbs/3_applications/12_text.ipynb #12000066
 def text_score(
     lines,         # list of generated lines
@@ -280,28 +283,22 @@ def text_score(
 ) -> dict:         # JSON-able
     "Quality, variety, copies and a distance, each with what real held-out lines get."
     words, n = train.unit == 'words', 3 if train.unit == 'words' else 4
-    known, held = [d.lines(d.samples.cpu()) for d in (seen or train, test)]
-    look = text_features(tuple(train.lines(train.samples.cpu())), n, words)
-    cut = str.split if words else characters
-    held, rng = sorted({*held}), torch.Generator().manual_seed(0)
-    held = [held[i] for i in torch.randperm(len(held), generator=rng)]
-    def of(lines, others, copies_of):
+    def all_of(data): return data.lines(data.samples.cpu())
+    known, cut = {*all_of(seen or train)}, str.split if words else characters
+    ruler, real = halves(all_of(test))
+    look = text_features(tuple(all_of(train)), n, words)
+    def of(lines):
         parts = [cut(l) for l in lines]
-        return dict(ngram_precision=ngram_precision(parts, [cut(l) for l in others], n),
+        return dict(ngram_precision=ngram_precision(parts, [cut(l) for l in ruler], n),
                     self_similarity=self_similarity(parts, n),
                     distinct=len({*lines})/len(lines),
-                    copies=sum(l in copies_of for l in lines)/len(lines),
-                    frechet_distance=frechet_distance(look(lines), look(others)))
-    # One half of the held-out lines is the ruler, and the other half what real lines get
-    half = len(held)//2                    # each line once, or one could be on both sides
-    ruler, real = held[:half] or held, held[half:]
+                    copies=sum(l in known for l in lines)/len(lines),
+                    frechet_distance=frechet_distance(look(lines), look(ruler)))
     count = min(len(lines), len(real))
     if count < 100: warnings.warn(f'only {count} lines on each side: a rough score')
-    result = of(lines[:count], ruler, {*known})
-    result['real'] = of(real[:count], ruler, {*known})
-    result['protocol'] = dict(data=train.name, unit=train.unit, n=n, samples=count,
-                              references=len(ruler))
-    return result
+    protocol = dict(data=train.name, unit=train.unit, n=n, samples=count,
+                    references=len(ruler))
+    return dict(**of(lines[:count]), real=of(real[:count]), protocol=protocol)
 
 # %% ../nbs/3_applications/12_text.ipynb #12000081
 @register('writer')
@@ -392,7 +389,7 @@ def text_report(
 class TextRecipe(Recipe):
     "What the recipes for text share."
     kind, trainer, way, alone = 'text', TextTrainer, 'likelihood', 1.
-    lr, batch_size, ema, decay_start = 3e-3, 64, .99, .5
+    lr, batch_size, ema = 3e-3, 64, .99
     minutes, other_minutes, enough = {'names': 2., 'syllables': 1.}, 5., 1500
 
     def networks(self, data, settled):

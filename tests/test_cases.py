@@ -173,11 +173,21 @@ def test_a_second_process_is_kept_out(call, run, tmp_path):
     assert not (run/'.lock').exists()
 
 
+def with_bars(): return {k: v for k, v in os.environ.items() if k != 'TQDM_DISABLE'}
+
+def wait_for_steps(process):
+    "Read its progress bar until there are steps in it; a process that has ended has no more to say."
+    said = b''
+    while b'step ' not in said:
+        more = os.read(process.stderr.fileno(), 256)
+        assert more, said.decode(errors='replace')
+        said += more
+
+
 def test_a_pause_is_no_training(tmp_path):
     p = subprocess.Popen([sys.executable, '-m', 'gan_course.train', 'digits', '--minutes', '.1',
-                          '--out', 'r', '--device', 'cpu', '--batch_size', '16'], stderr=subprocess.PIPE)
-    said = b''
-    while b'step ' not in said: said += os.read(p.stderr.fileno(), 256)
+                          '--out', 'r', '--device', 'cpu', '--batch_size', '16'], stderr=subprocess.PIPE, env=with_bars())
+    wait_for_steps(p)
     p.send_signal(signal.SIGSTOP); time.sleep(7); p.send_signal(signal.SIGCONT)       # longer than the whole run
     before = time.time()
     p.communicate(timeout=60)
@@ -188,9 +198,8 @@ def test_a_pause_is_no_training(tmp_path):
 @pytest.mark.parametrize('number', [signal.SIGHUP, signal.SIGTERM])
 def test_a_closed_terminal_is_saved(tmp_path, number):
     p = subprocess.Popen([sys.executable, '-m', 'gan_course.train', 'digits', '--steps', '100000', '--out', 'r', '--device', 'cpu'],
-                         stderr=subprocess.PIPE)
-    said = b''
-    while b'step ' not in said: said += os.read(p.stderr.fileno(), 256)
+                         stderr=subprocess.PIPE, env=with_bars())
+    wait_for_steps(p)
     p.send_signal(number)
     assert b'and saved' in p.communicate(timeout=60)[1] and p.returncode == 128 + number
     assert load_tensors('r/state/checkpoint.safetensors')[1]['step'] > 0
