@@ -699,6 +699,7 @@ def detector(
     labels = torch.tensor([0]*len(real) + [1]*len(fake))
     both = ImageBatches(pictures, labels, ['real', 'fake'], 'real and fake',
                         batch_size=1, device='cpu')
-    few = ImageBatches(pictures[:1], labels[:1], both.classes, batch_size=1, device='cpu')
-    net, _ = train_classifier(both, few, steps=200, seed=seed)   # its accuracy is not asked
+    one = ImageBatches(pictures[:1], labels[:1], both.classes, batch_size=1,
+                       device='cpu')      # to be tested on: nobody asks for the accuracy
+    net, _ = train_classifier(both, one, steps=200, seed=seed)
     return lambda sounds: net.look(fine_pictures(sounds, seed=2))[1][:, 1]
