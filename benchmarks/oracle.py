@@ -108,7 +108,15 @@ def batches_of(data):
         for lines, _ in data: yield lines
 
 
-def played(seed, way, kl, updates, d_steps, rollouts, path, keep):
+class Deaf(torch.nn.Module):
+    "A reader that says the same of every line: a control."
+    def __init__(self):
+        super().__init__()
+        self.nothing = torch.nn.Parameter(torch.zeros(()))
+    def forward(self, x): return self.nothing.expand(len(x))*0
+
+
+def played(seed, way, kl, baseline, deaf, updates, d_steps, rollouts, path, keep):
     "From the common start on, in one of the ways."
     oracle = oracle_of(path)
     lines, held = data_of(oracle)
@@ -120,8 +128,9 @@ def played(seed, way, kl, updates, d_steps, rollouts, path, keep):
     class Measure(Callback):
         def after_step(self, t):
             if t.step % 10 == 0: curve.append(dict(step=t.step, **measured(G, oracle, held)))
+    if deaf: D, rollouts, d_steps = Deaf(), 1, 1
     data = Batches(lines, batch_size=64, seed=seed, device='cpu')
-    t = TextTrainer(G, D, way, alone=0., warm=0., rollouts=rollouts, kl=kl, lr=rates[way], d_lr=1e-3, d_steps=d_steps, betas=(.9, .999),
+    t = TextTrainer(G, D, way, alone=0., warm=0., rollouts=rollouts, kl=kl, baseline=baseline, lr=rates[way], d_lr=1e-3, d_steps=d_steps, betas=(.9, .999),
                     cbs=[Measure()], seed=seed, device='cpu')
     t.fit(data, steps=updates)
     return dict(curve=curve, seconds=time.time() - start)
@@ -132,7 +141,7 @@ if __name__ == '__main__':
     p.add_argument('--keep', required=True, help='folder of what is finished, which a stopped run does not repeat')
     p.add_argument('--oracle', help="the SeqGAN repository's weights as plain arrays (default: a fresh random oracle)")
     p.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
-    p.add_argument('--epochs', type=int, default=20, help='of 157 steps of 64 lines, by likelihood')
+    p.add_argument('--epochs', type=int, default=30, help='of 157 steps of 64 lines, by likelihood')
     p.add_argument('--read', type=int, default=500, help='steps of the reader before the game')
     p.add_argument('--updates', type=int, default=150, help='of G in the game')
     p.add_argument('--d_steps', type=int, default=5)
@@ -143,16 +152,20 @@ if __name__ == '__main__':
     common = dict(path=a.oracle and str(Path(a.oracle).resolve()), keep=str(keep))
     starts = [dict(seed=s, steps=157*a.epochs, read=a.read, **common) for s in a.seeds]
     begun_all = run_all(begun, starts, keep/'starts.jsonl', a.processes)
-    ways = {'likelihood, longer': ('likelihood', 0.), 'policy gradient': ('policy', 0.), 'policy gradient, KL': ('policy', .1),
-            'straight-through': ('gumbel', 0.)}
-    jobs = [dict(seed=s, way=way, kl=kl, updates=a.updates, d_steps=a.d_steps, rollouts=a.rollouts, **common)
-            for s in a.seeds for way, kl in ways.values()]
+    one = dict(kl=0., baseline=True, deaf=False)
+    ways = {'likelihood, longer': dict(one, way='likelihood'), 'policy gradient': dict(one, way='policy'),
+            'policy gradient, no baseline': dict(one, way='policy', baseline=False),
+            'the same, D says nothing': dict(one, way='policy', baseline=False, deaf=True),
+            'no baseline, KL': dict(one, way='policy', baseline=False, kl=.3),
+            'straight-through': dict(one, way='gumbel')}
+    jobs = [dict(seed=s, updates=a.updates, d_steps=a.d_steps, rollouts=a.rollouts, **how, **common) for s in a.seeds for how in ways.values()]
     games = run_all(played, jobs, keep/'games.jsonl', a.processes)
-    name_of = {v: k for k, v in ways.items()}
+    name_of = {tuple(v[k] for k in one) + (v['way'],): k for k, v in ways.items()}
     oracle = oracle_of(a.oracle)
     own = drawn_from(oracle, 2000, 3)
     save('oracle', oracle='published' if a.oracle else 'random', units=units, length=length, width=width, lines=10_000, held_out=2000,
          measured_on=1000, epochs=a.epochs, read=a.read, updates=a.updates, d_steps=a.d_steps, rollouts=a.rollouts, batch_size=64,
          rates=rates, of_the_oracle=dict(oracle_nats=nats(oracle, own), **spread(own[:1000])), uniform=float(np.log(units)),
          starts=[{k: r[k] for k in ('seed', 'curve', 'heats', 'seconds')} for r in begun_all],
-         games=[dict(seed=r['seed'], way=name_of[r['way'], r['kl']], kl=r['kl'], curve=r['curve'], seconds=r['seconds']) for r in games])
+         games=[dict(seed=r['seed'], name=name_of[tuple(r[k] for k in one) + (r['way'],)],
+                    **{k: r[k] for k in (*one, 'way')}, curve=r['curve'], seconds=r['seconds']) for r in games])

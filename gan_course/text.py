@@ -74,7 +74,7 @@ def until_end(
     if not ends: return torch.ones_like(tokens, dtype=torch.bool)
     return F.pad(tokens[:, :-1] != 0, (1, 0), value=True)
 
-# %% ../nbs/3_applications/12_text.ipynb #12000144
+# %% ../nbs/3_applications/12_text.ipynb #12000156
 def surprise(
     G,       # a Writer
     tokens   # N×L
@@ -93,7 +93,7 @@ def token_loss(
     counts = until_end(tokens, G.ends)
     return (surprise(G, tokens)*counts).sum()/counts.sum()
 
-# %% ../nbs/3_applications/12_text.ipynb #12000147
+# %% ../nbs/3_applications/12_text.ipynb #12000159
 class TextTransformer(nn.Module):
     "A causal transformer that writes unit by unit: noise N×L → tokens N×L."
     def __init__(self, units:int, length:int, width:int=128, heads:int=4, layers:int=3,
@@ -185,7 +185,7 @@ def soft_lines(
         last = token
     return torch.stack(line, 1)
 
-# %% ../nbs/3_applications/12_text.ipynb #12000150
+# %% ../nbs/3_applications/12_text.ipynb #12000162
 class Anchor(Callback):
     "The writer as it was when D got the say, and how far another is from it."
     def setup(self, t): self.G, self.start = t.G, None
@@ -209,13 +209,14 @@ class TextTrainer(GANTrainer):
         rollouts:int=4,      # for each place; policy
         tau:float=1.,        # temperature of the gradient; gumbel
         kl:float=0.,         # weight of the divergence from the start; policy
+        baseline:bool=True,  # subtract the mean value of a place; policy
         cbs=(),
         **options            # of GANTrainer
     ):
         self.way = pick(way, ['likelihood', 'policy', 'gumbel'], 'way')
         self.alone = 1. if way == 'likelihood' else check_number(alone, 'alone', 0, 1)
         self.warm, self.rollouts, self.tau = warm, rollouts, tau
-        self.kl = check_number(kl, 'kl', 0, 1e6)
+        self.kl, self.baseline = check_number(kl, 'kl', 0, 1e6), baseline
         if kl and way != 'policy': raise UserError("kl is for the way 'policy'")
         self.anchor = Anchor()
         super().__init__(G, D, cbs=[self.anchor, *cbs], **options)
@@ -269,8 +270,9 @@ def g_step(self:TextTrainer, fake, real) -> StepStats:
         value = token_values(self.G, self.D, fake, self.rollouts)
         self.D.train()
         counts = until_end(fake, self.G.ends)
-        mean = (value*counts).sum(0)/counts.sum(0).clamp(min=1)
-        loss = ((value - mean)*surprise(self.G, fake)*counts).sum()/counts.sum()
+        if self.baseline:
+            value = value - (value*counts).sum(0)/counts.sum(0).clamp(min=1)
+        loss = (value*surprise(self.G, fake)*counts).sum()/counts.sum()
         if self.kl: loss = loss + self.kl*self.anchor.divergence(self.G, fake)
     else: loss = token_loss(self.G, real)
     self.opt_g.zero_grad(set_to_none=True); loss.backward()
@@ -278,12 +280,13 @@ def g_step(self:TextTrainer, fake, real) -> StepStats:
     self.opt_g.step()
     return StepStats(loss.detach())
 
-# %% ../nbs/3_applications/12_text.ipynb #12000153
+# %% ../nbs/3_applications/12_text.ipynb #12000165
 @patch(as_prop=True)
 def config(self:TextTrainer) -> dict:
     "The trainer's record, and what is special about text."
     kept = super(TextTrainer, self).config
-    own = {k: getattr(self, k) for k in ('way', 'alone', 'warm', 'rollouts', 'tau', 'kl')}
+    names = ('way', 'alone', 'warm', 'rollouts', 'tau', 'kl', 'baseline')
+    own = {k: getattr(self, k) for k in names}
     return {**kept, 'trainer': {**kept['trainer'], **own}}
 
 # %% ../nbs/3_applications/12_text.ipynb #12000061
@@ -499,7 +502,7 @@ class Likelihood(TextRecipe):
 
 register_recipe(Likelihood());
 
-# %% ../nbs/3_applications/12_text.ipynb #12000154
+# %% ../nbs/3_applications/12_text.ipynb #12000166
 @register('text_transformer')
 def text_transformer(
     shape,            # of a line: (L,)
@@ -512,7 +515,7 @@ def text_transformer(
     G = TextTransformer(units, shape[0], width, layers=layers, heat=heat)
     return G, Reader(units)
 
-# %% ../nbs/3_applications/12_text.ipynb #12000155
+# %% ../nbs/3_applications/12_text.ipynb #12000167
 class Transformer(TextRecipe):
     "Likelihood again, by today's network. Vaswani et al. 2017."
     name, about, lr = 'transformer', 'lines by likelihood, a transformer', 1e-3
