@@ -6,17 +6,18 @@
 __all__ = []
 
 # %% ../nbs/api/all.ipynb #7a1aea80
-from . import core, animation, objectives, sampling, callbacks, training, runs, folders, data
+from . import core, animation, widgets, objectives, sampling, callbacks, training, runs, folders, data
 from . import sounds, texts, groups, networks, augment, evaluation, kinds, recipes
-from . import recognition, text, speech
+from . import recognition, text, speech, stability
 
 # %% ../nbs/api/all.ipynb #9f2ea782
-_modules = (core, animation, objectives, sampling, callbacks, training, runs, folders, data, sounds, texts, groups, networks,
-            augment, evaluation, kinds, recipes, recognition, text, speech)      # now: some of these names will stand for what is in them
+_modules = (core, animation, widgets, objectives, sampling, callbacks, training, runs, folders, data, sounds, texts, groups,
+            networks, augment, evaluation, kinds, recipes, recognition, text, speech, stability)      # now: some of these names will stand for what is in them
 
 # %% ../nbs/api/all.ipynb #e15a1a02
 from .core import *
 from .animation import *
+from .widgets import *
 from .objectives import *
 from .sampling import *
 from .callbacks import *
@@ -35,6 +36,7 @@ from .recipes import *
 from .recognition import *
 from .text import *
 from .speech import *
+from .stability import *
 
 # %% ../nbs/api/all.ipynb #a052d770
 __all__ = [name for module in _modules for name in module.__all__]

@@ -71,12 +71,14 @@ function draw() {
 }
 
 const svg = $("svg"), point = $(".start");
+let held = false;
 function to(e) {
   const p = new DOMPoint(e.clientX, e.clientY).matrixTransform(svg.getScreenCTM().inverse());
   start = [clip(p.x, 2), clip(-p.y, 2)]; draw();
 }
-point.onpointerdown = e => { point.setPointerCapture(e.pointerId); e.preventDefault(); };
-point.onpointermove = e => { if (point.hasPointerCapture(e.pointerId)) to(e); };
+point.onpointerdown = e => { held = true; e.preventDefault(); point.focus(); };
+addEventListener("pointermove", e => { if (held) to(e); });
+for (const over of ["pointerup", "pointercancel"]) addEventListener(over, () => { held = false; });
 point.onkeydown = e => {
   const by = {ArrowLeft: [-.1, 0], ArrowRight: [.1, 0], ArrowUp: [0, .1], ArrowDown: [0, -.1]}[e.key];
   if (by) { start = start.map((v, i) => clip(v + by[i], 2)); e.preventDefault(); draw(); }

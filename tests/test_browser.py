@@ -68,6 +68,47 @@ def test_figures_play(page, tmp_path):
         assert 'Pause' in f['playing'] and 0 < f['played'] < f['frames'], f      # from the last frame Play starts over, and is under way
 
 
+# Every cure in every order, from where the arrow keys and the pointer have brought the start
+PLAY = '''
+const root = document.querySelector(".widget"), $ = s => root.querySelector(s), found = [];
+const set = (name, v) => { $(`[name=${name}]`).value = v; $(`[name=${name}]`).dispatchEvent(new Event("input")); };
+for (const key of ["ArrowLeft", "ArrowUp", "ArrowUp"]) $(".start").dispatchEvent(new KeyboardEvent("keydown", {key}));
+const moved = $(".start").getAttribute("transform");
+set("eta", .3); set("strength", .6);
+for (const cure of $("[name=cure]").options) for (const order of $("[name=order]").options) {
+  set("cure", cure.value); set("order", order.value);
+  found.push([cure.value, order.value, JSON.parse(root.dataset.end), $("output").textContent]);
+}
+const box = $("svg").getBoundingClientRect(), at = (x, y) => ({clientX: box.x + x*box.width, clientY: box.y + y*box.height});
+const drag = (on, name, p) => on.dispatchEvent(new PointerEvent(name, p));
+drag(window, "pointermove", at(.1, .1));                    // nothing is held
+const still = $(".start").getAttribute("transform");
+drag($(".start"), "pointerdown", at(.5, .5)); drag(window, "pointermove", at(.75, .25)); drag(window, "pointerup", at(.75, .25));
+drag(window, "pointermove", at(.1, .1));
+const out = document.createElement("pre"); out.id = "report";
+out.textContent = JSON.stringify({found, moved, still, dragged: $(".start").getAttribute("transform")}); document.body.append(out);
+'''
+
+
+@needs_browser
+def test_the_dirac_gan_in_the_page_is_that_of_the_lesson(tmp_path):
+    from gan_course.stability import dirac_orbit
+    from gan_course.widgets import dirac_widget
+    file = tmp_path/'page.html'
+    file.write_text(f'<!doctype html><meta charset="utf-8"><body>{dirac_widget(steps=40).data}<script>{PLAY}</script>', encoding='utf-8')
+    out = subprocess.run([browser, *flags, f'--user-data-dir={tmp_path/"profile"}', '--dump-dom', file.as_uri()], capture_output=True,
+                         text=True, timeout=120)
+    report = re.search(r'<pre id="report">(.*?)</pre>', out.stdout, re.S)
+    assert report, out.stdout[-2000:] + out.stderr[-2000:]
+    r = json.loads(html.unescape(report[1]))
+    assert len(r['found']) == 24 and r['moved'] == r['still'] == 'translate(1.1000 -0.2000)'
+    for cure, order, end, text in r['found']:
+        wanted = dirac_orbit((1.1, .2), 40, eta=.3, order=order, cure=cure, strength=.6)[-1]
+        assert end == pytest.approx(wanted, abs=1e-9) and 'after 40 steps' in text, (cure, order)
+    x, y = map(float, re.findall(r'-?[\d.]+', r['dragged']))
+    assert (x, y) == pytest.approx((1.1, -1.1), abs=.02)        # three quarters to the right, a quarter down
+
+
 def test_no_figure_asks_the_network():
     for page in (root/'nbs').rglob('*.ipynb'):
         if '.ipynb_checkpoints' in page.parts: continue
