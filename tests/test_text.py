@@ -15,7 +15,7 @@ def file(tmp_path):
     return tmp_path/'mine.txt'
 
 
-@pytest.mark.parametrize('arch', ['likelihood', 'seqgan', 'gumbel'])
+@pytest.mark.parametrize('arch', ['likelihood', 'transformer', 'seqgan', 'gumbel'])
 def test_a_file_is_trained_sampled_and_scored(call, file, tmp_path, arch):
     code, out, lines = call('train', file, '--arch', arch, '--out', 'run', *few)
     assert code == 0 and len(lines) == 1 and 'characters, not words' in lines[0], lines
@@ -32,7 +32,7 @@ def test_a_file_is_trained_sampled_and_scored(call, file, tmp_path, arch):
     assert 'held-out lines' in call('eval', 'run', '--n', 20, '--device', 'cpu')[1]
 
 
-@pytest.mark.parametrize('arch', ['likelihood', 'seqgan', 'gumbel'])
+@pytest.mark.parametrize('arch', ['likelihood', 'transformer', 'seqgan', 'gumbel'])
 def test_a_resumed_run_is_the_same(call, file, tmp_path, arch):
     common = ('--batch_size', 32, '--device', 'cpu')
     assert call('train', file, '--arch', arch, '--out', 'a', '--steps', 12, *common)[0] == 0
@@ -85,3 +85,39 @@ def test_gradients_of_the_writer_follow_the_reward():
     data = [torch.randint(1, 3, (64, 6))]
     t = TextTrainer(Writer(3, 6, width=16), Pays(), alone=0., lr=1e-2, betas=(.5, .99), device='cpu').fit(data, steps=60)
     assert (t.sample(200) == 1).float().mean() > .8
+
+
+@pytest.mark.parametrize('options', [dict(way='policy', kl=.5, rollouts=2), dict(way='policy', baseline=False, rollouts=2),
+                                     dict(way='gumbel', tau=.7)], ids=str)
+def test_a_trainer_goes_on_by_its_record(options, tmp_path):
+    "From Python, without a recipe: the record says which way it was, and the anchor of the KL term is that of the first run."
+    from gan_course.all import Batches, TextTrainer, UserError, build, set_seed
+    lines = torch.randint(1, 9, (64, 6), generator=torch.Generator().manual_seed(0))
+    def data(): return Batches(lines, batch_size=16, seed=0, device='cpu')
+    def fresh():
+        set_seed(0)
+        pair = build(dict(arch='writer', shape=[6], units=9, width=16, d_width=8))
+        return TextTrainer(*pair, alone=0., warm=0., seed=0, device='cpu', **options)
+    whole = fresh().fit(data(), steps=6)
+    half = fresh()
+    half.fit(data(), steps=3).save(tmp_path/'run')
+    other = TextTrainer.load(tmp_path/'run', device='cpu')
+    for k, v in options.items(): assert getattr(other, k) == v
+    other.fit(data(), steps=3)
+    for a, b in zip(whole.G.parameters(), other.G.parameters()): assert torch.equal(a, b)
+    if 'kl' in options: assert other.anchor.divergence(other.G, lines) > 0
+    with pytest.raises(UserError, match='kl is for'): TextTrainer(*build(dict(arch='writer', shape=[6], units=9)), 'gumbel', kl=1.)
+
+
+def test_kl_holds_a_writer_back():
+    "The same updates with a strong KL term end nearer to the start."
+    from gan_course.all import Batches, TextTrainer, build, set_seed
+    lines = torch.randint(1, 9, (64, 6), generator=torch.Generator().manual_seed(0))
+    moved = {}
+    for kl in (0., 10.):
+        set_seed(0)
+        G, D = build(dict(arch='writer', shape=[6], units=9, width=16, d_width=8))
+        t = TextTrainer(G, D, alone=0., warm=0., kl=kl, lr=1e-2, seed=0, device='cpu')
+        t.anchor.divergence(G, lines)
+        moved[kl] = t.fit(Batches(lines, batch_size=16, seed=0, device='cpu'), steps=20).anchor.divergence(G, lines).item()
+    assert moved[10.] < moved[0.]/3, moved
