@@ -37,7 +37,8 @@ def judged(G, train, test, n=1000):
     made = sample_from(G, G.z_dim, n, 12345)
     score = text_score(train.lines(made), train, test)
     if G.heat == 1.: score['held_out_nats'] = nats(G, test)
-    return dict(score, first=train.lines(made[:20]))
+    known = {*train.lines(train.samples)}
+    return dict(score, first=[l + '*'*(l in known) for l in train.lines(made[:20])])        # a star: a line of the training set
 
 
 def taught(data, net, seed, keep):
