@@ -13,7 +13,7 @@ import torch
 from common import run_all, save
 from gan_course.all import *
 
-steps_of = {'names': 3000, 'captions': 1000}
+steps_of = {'names': 3000, 'captions': 700}
 rates = {'likelihood': 1e-3, 'policy': 1e-3, 'gumbel': 3e-4}
 heats = (.5, .6, .7, .8, .9, 1.)
 
@@ -99,11 +99,14 @@ if __name__ == '__main__':
     a = p.parse_args()
     keep = Path(a.keep); keep.mkdir(parents=True, exist_ok=True)
     seeds = {'names': a.seeds, 'captions': a.caption_seeds}
-    teach = [dict(data=d, net=net, seed=s, keep=str(keep)) for d in a.sets for s in seeds[d] for net in ('text_transformer', 'writer')]
-    by_likelihood = run_all(taught, teach, keep/'taught.jsonl', a.processes)
     game = dict(updates=a.updates, d_steps=a.d_steps, rollouts=a.rollouts, read=a.read, keep=str(keep))
-    jobs = [dict(data=d, way=way, seed=s, **game) for d in a.sets for s in seeds[d] for way in ('policy', 'gumbel', 'likelihood')]
-    games = run_all(played, jobs, keep/'games.jsonl', a.processes)
+    by_likelihood, games = [], []
+    for seed in a.seeds:                      # one seed after the other: what is finished is a smaller experiment
+        sets = [d for d in a.sets if seed in seeds[d]]
+        teach = [dict(data=d, net=net, seed=seed, keep=str(keep)) for d in sets[::-1] for net in ('text_transformer', 'writer')]
+        by_likelihood += run_all(taught, teach, keep/'taught.jsonl', a.processes)
+        jobs = [dict(data=d, way=way, seed=seed, **game) for d in sets[::-1] for way in ('policy', 'gumbel', 'likelihood')]
+        games += run_all(played, jobs, keep/'games.jsonl', a.processes)
     for r in [*by_likelihood, *games]: del r['keep']
     save('text', steps=steps_of, rates=rates, batch_size=64, **{k: v for k, v in game.items() if k != 'keep'},
          taught=by_likelihood, games=games)
