@@ -130,8 +130,8 @@ def played(seed, way, kl, baseline, deaf, updates, d_steps, rollouts, path, keep
             if t.step % 10 == 0: curve.append(dict(step=t.step, **measured(G, oracle, held)))
     if deaf: D, rollouts, d_steps = Deaf(), 1, 1
     data = Batches(lines, batch_size=64, seed=seed, device='cpu')
-    t = TextTrainer(G, D, way, alone=0., warm=0., rollouts=rollouts, kl=kl, baseline=baseline, lr=rates[way], d_lr=1e-3, d_steps=d_steps, betas=(.9, .999),
-                    cbs=[Measure()], seed=seed, device='cpu')
+    t = TextTrainer(G, D, way, alone=0., warm=0., rollouts=rollouts, kl=kl, baseline=baseline, lr=rates[way], d_lr=1e-3, d_steps=d_steps,
+                    betas=(.9, .999), cbs=[Measure()], seed=seed, device='cpu')
     t.fit(data, steps=updates)
     return dict(curve=curve, seconds=time.time() - start)
 
@@ -158,7 +158,8 @@ if __name__ == '__main__':
             'the same, D says nothing': dict(one, way='policy', baseline=False, deaf=True),
             'no baseline, KL': dict(one, way='policy', baseline=False, kl=.3),
             'straight-through': dict(one, way='gumbel')}
-    jobs = [dict(seed=s, updates=a.updates, d_steps=a.d_steps, rollouts=a.rollouts, **how, **common) for s in a.seeds for how in ways.values()]
+    game = dict(updates=a.updates, d_steps=a.d_steps, rollouts=a.rollouts, **common)
+    jobs = [dict(seed=s, **game, **how) for s in a.seeds for how in ways.values()]
     games = run_all(played, jobs, keep/'games.jsonl', a.processes)
     name_of = {tuple(v[k] for k in one) + (v['way'],): k for k, v in ways.items()}
     oracle = oracle_of(a.oracle)

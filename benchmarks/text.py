@@ -1,10 +1,11 @@
-"""Names and captions: two writers by likelihood, an LSTM and a transformer, at several temperatures, and two text GANs that begin with the LSTM.
+"""Names and captions: two writers by likelihood, an LSTM and a transformer, at several temperatures, and two text GANs that begin
+with the LSTM.
 
 For each seed both writers learn from likelihood, with a rate that falls to zero. From the LSTM, and a reader that has learned to tell its
 lines, begin three more for as many updates: likelihood, longer; the policy gradient; straight-through. Each is judged by `text_score` on
 1,000 lines of its averaged weights, and by the likelihood of 2,000 held-out lines.
 
-usage: python benchmarks/text.py --keep FOLDER [--sets names captions] [--seeds 0 1 2] [--caption_seeds 0 1] [--processes 2]
+usage: python benchmarks/text.py --keep FOLDER [--sets names captions] [--seeds 0 1 2] [--caption_seeds 0] [--processes 2]
 """
 import argparse, os, time
 from pathlib import Path
@@ -90,7 +91,7 @@ if __name__ == '__main__':
     p.add_argument('--keep', required=True, help='folder of what is finished, which a stopped run does not repeat')
     p.add_argument('--sets', nargs='+', default=['names', 'captions'])
     p.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
-    p.add_argument('--caption_seeds', type=int, nargs='+', default=[0, 1])
+    p.add_argument('--caption_seeds', type=int, nargs='+', default=[0])
     p.add_argument('--updates', type=int, default=60, help='of G in the game')
     p.add_argument('--d_steps', type=int, default=5)
     p.add_argument('--rollouts', type=int, default=2)

@@ -12,7 +12,8 @@ from . import recognition, text, speech, stability
 
 # %% ../nbs/api/all.ipynb #9f2ea782
 _modules = (core, animation, widgets, objectives, sampling, callbacks, training, runs, folders, data, sounds, texts, groups,
-            networks, augment, evaluation, kinds, recipes, recognition, text, speech, stability)      # now: some of these names will stand for what is in them
+            networks, augment, evaluation, kinds, recipes, recognition, text, speech,
+            stability)      # now: some of these names will stand for what is in them
 
 # %% ../nbs/api/all.ipynb #e15a1a02
 from .core import *

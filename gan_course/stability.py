@@ -62,7 +62,8 @@ def dirac_orbit(
     "The path of both players."
     x = torch.tensor(start, dtype=torch.float64)
     # As if the step before had wanted the same
-    state = torch.cat([x, dirac_velocity(x, how.get('cure', 'none'), how.get('strength', 0.))])
+    first = {k: v for k, v in how.items() if k in ('cure', 'strength')}
+    state = torch.cat([x, dirac_velocity(x, **first)])
     path = [x.numpy()]
     for _ in range(steps):
         state = dirac_step(state, **how)

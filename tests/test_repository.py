@@ -6,8 +6,8 @@ import pytest
 
 root = Path(__file__).resolve().parent.parent
 pages = sorted(p for p in (root/'nbs').rglob('*.ipynb') if '.ipynb_checkpoints' not in p.parts)
-layers = ['core', 'animation', 'widgets', 'objectives', 'sampling', 'checks', 'callbacks', 'loop', 'training', 'runs', 'folders', 'data', 'sounds',
-          'texts', 'groups', 'networks', 'augment',
+layers = ['core', 'animation', 'widgets', 'objectives', 'sampling', 'checks', 'callbacks', 'loop', 'training', 'runs', 'folders', 'data',
+          'sounds', 'texts', 'groups', 'networks', 'augment',
           'evaluation', 'kinds', 'recipes', 'recognition', 'text', 'speech', 'stability', 'applications',
           'commands', 'train', 'sample', 'evaluate', 'say', 'all']
 
