@@ -74,7 +74,7 @@ def until_end(
     if not ends: return torch.ones_like(tokens, dtype=torch.bool)
     return F.pad(tokens[:, :-1] != 0, (1, 0), value=True)
 
-# %% ../nbs/3_applications/12_text.ipynb #12000193
+# %% ../nbs/3_applications/12_text.ipynb #12000206
 def surprise(
     G,       # a Writer
     tokens   # N×L
@@ -93,7 +93,7 @@ def token_loss(
     counts = until_end(tokens, G.ends)
     return (surprise(G, tokens)*counts).sum()/counts.sum()
 
-# %% ../nbs/3_applications/12_text.ipynb #12000196
+# %% ../nbs/3_applications/12_text.ipynb #12000209
 class TextTransformer(nn.Module):
     "A causal transformer that writes unit by unit: noise N×L → tokens N×L."
     def __init__(self, units:int, length:int, width:int=128, heads:int=4, layers:int=3,
@@ -185,7 +185,7 @@ def soft_lines(
         last = token
     return torch.stack(line, 1)
 
-# %% ../nbs/3_applications/12_text.ipynb #12000199
+# %% ../nbs/3_applications/12_text.ipynb #12000212
 class Anchor(Callback):
     "The writer as it was when D got the say, and how far another is from it."
     def setup(self, t): self.G, self.start = t.G, None
@@ -280,7 +280,7 @@ def g_step(self:TextTrainer, fake, real) -> StepStats:
     self.opt_g.step()
     return StepStats(loss.detach())
 
-# %% ../nbs/3_applications/12_text.ipynb #12000202
+# %% ../nbs/3_applications/12_text.ipynb #12000215
 @patch(as_prop=True)
 def config(self:TextTrainer) -> dict:
     "The trainer's record, and what is special about text."
@@ -502,7 +502,7 @@ class Likelihood(TextRecipe):
 
 register_recipe(Likelihood());
 
-# %% ../nbs/3_applications/12_text.ipynb #12000204
+# %% ../nbs/3_applications/12_text.ipynb #12000217
 @register('text_transformer')
 def text_transformer(
     shape,            # of a line: (L,)
@@ -515,7 +515,7 @@ def text_transformer(
     G = TextTransformer(units, shape[0], width, layers=layers, heat=heat)
     return G, Reader(units)
 
-# %% ../nbs/3_applications/12_text.ipynb #12000205
+# %% ../nbs/3_applications/12_text.ipynb #12000218
 class Transformer(TextRecipe):
     "Likelihood again, by today's network. Vaswani et al. 2017."
     name, about, lr = 'transformer', 'lines by likelihood, a transformer', 1e-3
