@@ -43,6 +43,12 @@ def save(name, **values):
     print(json.dumps(record, indent=1))
 
 
+def endless(data):
+    "Batches without their labels, round after round."
+    while True:
+        for samples, _ in data: yield samples
+
+
 def _one(work, job, threads):
     torch.set_num_threads(threads)
     return work(**job)

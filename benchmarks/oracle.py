@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import run_all, save
+from common import endless, run_all, save
 from gan_course.all import *
 
 units, length, width = 5000, 20, 32
@@ -89,7 +89,7 @@ def begun(seed, steps, read, path, keep):
     t = TextTrainer(G, D, 'likelihood', lr=rates['likelihood'], betas=(.9, .999), cbs=[Measure()], seed=seed, device='cpu')
     t.fit(data, steps=steps)
     opt, rng = torch.optim.Adam(D.parameters(), 1e-3), torch.Generator().manual_seed(seed)
-    for real, _ in zip(batches_of(data), range(read)):
+    for real, _ in zip(endless(data), range(read)):
         with torch.no_grad(): fake = G(torch.randn(64, length, generator=rng))
         d_step(D, opt, real, fake, get_loss('non_saturating'))
     torch.save(dict(G=G.state_dict(), D=D.state_dict()), Path(keep)/f'start_{seed}.tmp')
@@ -101,11 +101,6 @@ def begun(seed, steps, read, path, keep):
         fake = drawn_from(other.eval(), 1000, 12345)
         by_heat.append(dict(heat=heat, oracle_nats=nats(oracle, fake), held_out_nats=nats_at(G, held, heat), **spread(fake)))
     return dict(curve=curve, heats=by_heat, seconds=time.time() - start)
-
-
-def batches_of(data):
-    while True:
-        for lines, _ in data: yield lines
 
 
 class Deaf(torch.nn.Module):

@@ -11,7 +11,7 @@ import argparse, os, time
 from pathlib import Path
 
 import torch
-from common import run_all, save
+from common import endless, run_all, save
 from gan_course.all import *
 
 steps_of = {'names': 3000, 'captions': 700}
@@ -44,7 +44,7 @@ def judged(G, train, test, n=1000):
 
 def taught(data, net, seed, keep):
     "A writer by likelihood; judged at each temperature."
-    train, test = (text_data(data, 64, s, device='cpu', seed=seed) for s in ('train', 'test'))
+    train = text_data(data, 64, device='cpu', seed=seed)
     test = text_data(data, split='test', device='cpu', vocabulary=train.vocabulary, unit=train.unit, length=train.shape[0])
     set_seed(seed)
     (G, D), start, curve = made(net, train), time.time(), []
@@ -79,11 +79,6 @@ def played(data, way, seed, updates, d_steps, rollouts, read, keep):
     t = TextTrainer(G, D, way, alone=0., warm=0., rollouts=rollouts, lr=rates[way], d_lr=1e-3, d_steps=d_steps, betas=(.5, .99),
                     cbs=[EMA(.95)], seed=seed, device='cpu').fit(train, steps=updates)
     return dict(seconds=time.time() - start, **judged(t.generator, train, test))
-
-
-def endless(data):
-    while True:
-        for lines, _ in data: yield lines
 
 
 if __name__ == '__main__':

@@ -31,8 +31,7 @@ from .recipes import *
 # %% ../nbs/3_applications/12_text.ipynb #12000023
 class Writer(nn.Module):
     "An LSTM that writes unit by unit: noise N×L → tokens N×L; 0 ends a line."
-    def __init__(self, units:int, length:int, width:int=192, ends:bool=True, heat=1.,
-                 embed:int=None):
+    def __init__(self, units, length, width=192, ends=True, heat=1., embed=None):
         super().__init__()
         self.z_dim = self.length = length
         self.ends, self.heat = ends, heat              # can a line end early; temperature
@@ -74,7 +73,7 @@ def until_end(
     if not ends: return torch.ones_like(tokens, dtype=torch.bool)
     return F.pad(tokens[:, :-1] != 0, (1, 0), value=True)
 
-# %% ../nbs/3_applications/12_text.ipynb #12000206
+# %% ../nbs/3_applications/12_text.ipynb #12000219
 def surprise(
     G,       # a Writer
     tokens   # N×L
@@ -93,17 +92,16 @@ def token_loss(
     counts = until_end(tokens, G.ends)
     return (surprise(G, tokens)*counts).sum()/counts.sum()
 
-# %% ../nbs/3_applications/12_text.ipynb #12000209
+# %% ../nbs/3_applications/12_text.ipynb #12000222
 class TextTransformer(nn.Module):
     "A causal transformer that writes unit by unit: noise N×L → tokens N×L."
-    def __init__(self, units:int, length:int, width:int=128, heads:int=4, layers:int=3,
-                 dropout:float=.1, ends:bool=True, heat=1.):
+    def __init__(self, units, length, width=128, layers=3, ends=True, heat=1.):
         super().__init__()
         self.z_dim = self.length = length
         self.ends, self.heat = ends, heat
         self.embed, self.places = nn.Embedding(units, width), nn.Embedding(length, width)
         for table in (self.embed, self.places): nn.init.normal_(table.weight, std=.1)
-        layer = nn.TransformerEncoderLayer(width, heads, 4*width, dropout, 'gelu',
+        layer = nn.TransformerEncoderLayer(width, 4, 4*width, .1, 'gelu',
                                            batch_first=True, norm_first=True)
         self.blocks = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
         self.norm, self.out = nn.LayerNorm(width), nn.Linear(width, units)
@@ -185,7 +183,7 @@ def soft_lines(
         last = token
     return torch.stack(line, 1)
 
-# %% ../nbs/3_applications/12_text.ipynb #12000212
+# %% ../nbs/3_applications/12_text.ipynb #12000225
 class Anchor(Callback):
     "The writer as it was when D got the say, and how far another is from it."
     def setup(self, t): self.G, self.start = t.G, None
@@ -280,7 +278,7 @@ def g_step(self:TextTrainer, fake, real) -> StepStats:
     self.opt_g.step()
     return StepStats(loss.detach())
 
-# %% ../nbs/3_applications/12_text.ipynb #12000215
+# %% ../nbs/3_applications/12_text.ipynb #12000228
 @patch(as_prop=True)
 def config(self:TextTrainer) -> dict:
     "The trainer's record, and what is special about text."
@@ -502,7 +500,7 @@ class Likelihood(TextRecipe):
 
 register_recipe(Likelihood());
 
-# %% ../nbs/3_applications/12_text.ipynb #12000217
+# %% ../nbs/3_applications/12_text.ipynb #12000232
 @register('text_transformer')
 def text_transformer(
     shape,            # of a line: (L,)
@@ -515,7 +513,7 @@ def text_transformer(
     G = TextTransformer(units, shape[0], width, layers=layers, heat=heat)
     return G, Reader(units)
 
-# %% ../nbs/3_applications/12_text.ipynb #12000218
+# %% ../nbs/3_applications/12_text.ipynb #12000233
 class Transformer(TextRecipe):
     "Likelihood again, by today's network. Vaswani et al. 2017."
     name, about, lr = 'transformer', 'lines by likelihood, a transformer', 1e-3
