@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['scheduled', 'Callback', 'EMA', 'Schedule', 'LinearDecay', 'r3gan_schedules', 'History', 'TensorBoard',
-           'TrainingDiverged', 'last_good', 'nan_in', 'NaNGuard', 'Preview', 'SampleGrid', 'Score', 'Progress',
-           'Checkpoint']
+           'TrainingDiverged', 'last_good', 'nan_in', 'NaNGuard', 'Preview', 'SampleGrid', 'Score', 'Vitals',
+           'Progress', 'Checkpoint']
 
 # %% ../nbs/api/callbacks.ipynb #52b26b6d
 import copy, csv, io, math, time
@@ -316,6 +316,59 @@ class Score(Callback):
     def load_state(self, tensors):
         step, value = tensors['best'].tolist()
         self.best, self.weights = (int(step), value), {k[2:]: v for k, v in tensors.items() if k.startswith('G.')}
+
+# %% ../nbs/api/callbacks.ipynb #48155401
+class Vitals(Callback):
+    "Signs of health into the log, for `diagnose`: `wins`, `spread`, `coverage`, `moved`, and `held` if there are held-out samples."
+    def __init__(self,
+        every:int=50,   # steps between two looks
+        held=None,      # real samples that D is not trained on, N×…, or (samples, labels)
+        n:int=128       # samples of each sort
+    ):
+        self.every, self.n = (check_number(v, name, 1, 1e9, whole=True) for v, name in ((every, 'every'), (n, 'n')))
+        self.held, self.labels, self.before = held, None, None
+    def after_step(self, t):
+        if t.step % self.every == 0 and (row := self.look(t)):
+            if t.history and t.history[-1]['step'] == t.step: t.history[-1].update(row)
+            else: t.extra.update(row)
+    @torch.no_grad()
+    def look(self, t) -> dict:
+        "The signs at this step."
+        real, labels = (v if v is None else v[:self.n] for v in t.last_batch)
+        if self.labels is None: self.labels = labels              # always the same, so that the samples can be compared
+        modes = [(net, net.training) for net in (t.G, t.D)]
+        for net, _ in modes: net.eval()
+        told = lambda net, x, labels: net(x) if labels is None else net(x, labels)
+        n = len(real) if self.labels is None else min(len(real), len(self.labels))
+        if self.labels is not None: self.labels = self.labels.to(real.device)
+        fake = told(t.G, t.seeded_noise(n), None if self.labels is None else self.labels[:n])
+        answers = [told(t.D, real, labels), told(t.D, fake, None if self.labels is None else self.labels[:n])]
+        if self.held is not None: answers.append(told(t.D, *self._held(t)))
+        for net, was in modes: net.train(was)
+        return {**_ranked(*answers), **self._shape(real.flatten(1).float(), fake.flatten(1).float())}
+    def _held(self, t):
+        samples, labels = self.held if isinstance(self.held, tuple) else (self.held, None)
+        return t.prepared(samples[:self.n], labels if labels is None else labels[:self.n])
+    def _shape(self, real, fake):
+        rr, ff, rf = torch.cdist(real, real), torch.cdist(fake, fake), torch.cdist(real, fake)
+        k = min(6, len(real))                                     # itself and five neighbours
+        row = dict(spread=(ff.mean()/rr.mean()).item(), coverage=(rf.min(1).values <= rr.kthvalue(k, 1).values).float().mean().item())
+        fake = fake.half()                                        # as a checkpoint keeps it
+        if self.before is not None and self.before.shape == fake.shape:
+            row['moved'] = ((fake - self.before.to(fake.device)).float().norm(dim=1).mean()/rr.mean()).item()
+        self.before = fake
+        return row
+    def state(self): return {k: v for k, v in (('before', self.before), ('labels', self.labels)) if v is not None}
+    def load_state(self, tensors): self.before, self.labels = tensors.get('before'), tensors.get('labels')
+
+def _ranked(real, fake, held=None):
+    "How D's answers to the sorts of samples lie to each other."
+    if real.dim() > 1: return {}                                  # a D that also tells classes
+    row = dict(wins=(real[:, None] > fake).float().mean().item())
+    if held is not None:
+        gap = (real.mean() - fake.mean()).item()
+        row['held'] = (real.mean() - held.mean()).item()/gap if gap > 0 else 0.
+    return row
 
 # %% ../nbs/api/callbacks.ipynb #4e0efe31
 class Progress(Callback):

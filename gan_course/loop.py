@@ -99,7 +99,8 @@ class Loop:
             empty += 1
             for item in data:
                 empty = 0
-                yield self.prepared(*unpack(item))
+                self.last_batch = self.prepared(*unpack(item))     # for callbacks that want to look at it
+                yield self.last_batch
         raise UserError('the data gives no batch (any more): pass something that can be '
                         'iterated again and again, with at least one batch')
 
@@ -114,6 +115,10 @@ class Loop:
         at_hand = not isinstance(labels, torch.Tensor) or labels.device.type == 'cpu'
         labels = as_labels(labels, len(real), self.classes, values=at_hand)
         return real, labels.to(self.device, non_blocking=True)
+
+    def seeded_noise(self, n:int) -> torch.Tensor:
+        "n×z_dim numbers, always the same, as G takes them."
+        return seeded_noise(n, self.z_dim).to(self.device, self.dtype)
 
     def told(self, name):
         "The callbacks that define this moment; looked up once per fit."

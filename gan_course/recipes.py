@@ -110,6 +110,11 @@ class Recipe:
         "What belongs to the recipe; previews and checkpoints are added by `gan_train`."
         return [EMA(settled['ema']), LinearDecay(settled['decay_start'])]
 
+    def signs(self, settled,
+              held) -> list: # function that gives held-out samples and their labels, or None
+        "`Vitals`, if a look from outside makes sense: where samples and D's answers are plain numbers."
+        return []
+
     def prepare(self, data, settled):
         "Change the data as this recipe needs it, before a run and before it goes on."
 
@@ -223,6 +228,9 @@ class ImageRecipe(Recipe):
         k = settled['own'].get('groups')
         if not k: return super().network_options(data, settled)
         return dict(classes=k, shares=self.shares(data, k))
+
+    def signs(self, settled, held):
+        return [Vitals(held=None if settled['own'].get('groups') else held())]      # nobody has sorted the held-out ones into groups
 
     def batch_for(self, size) -> int:
         "Large pictures come in smaller batches: what a step holds in memory grows with the pixels."

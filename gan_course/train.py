@@ -17,6 +17,7 @@ from .callbacks import *
 from .runs import *
 from .kinds import *
 from .recipes import *
+from .stability import *
 from .commands import *
 
 # %% ../nbs/api/train.ipynb #42832611
@@ -57,10 +58,18 @@ def _own(a, owner, attribute, owners, whose):
     return {name: getattr(a, name) for name in mine}
 
 # %% ../nbs/api/train.ipynb #e7c88fe5
-def _callbacks(kind, data, out, record=None, every=None):
-    "What belongs to the command: samples on the way, scores if asked for, and checkpoints into the folder that it has locked."
+def _callbacks(recipe, settled, kind, data, out, record=None, every=None):
+    "What belongs to the command: samples on the way, signs of health, scores if asked for, checkpoints into the folder that it has locked."
     scores = [_scores(kind, data, record, every)] if every else []
-    return [cb for cb in (kind.preview(data), *scores, Checkpoint(out, locked=True)) if cb]
+    signs = recipe.signs(settled, lambda: _held_out(kind, data, record))
+    return [cb for cb in (kind.preview(data), *signs, *scores, Checkpoint(out, locked=True)) if cb]
+
+def _held_out(kind, data, record, few=5000):
+    "Of a small set, samples that are kept from training: D may learn a small one by heart."
+    if len(data.samples) > few: return None
+    try: test = kind.load(record['name'], 'test', batch_size=128, device=data.device, record=record)
+    except UserError: return None                      # nothing was held out
+    return next(iter(test))
 
 def _scores(kind, data, record, every, n=2000):
     test = kind.load(record['name'], 'test', device=data.device, record=record)
@@ -98,7 +107,7 @@ def _new(a, out, lock):
     data.batch_size = settled['batch_size']
     record = kind.record(data, kind.full_name(a.data), a.limit, **own)
     recipe.prepare(data, settled)
-    trainer = recipe.make(data, settled, device, _callbacks(kind, data, out, record, a.score_every))
+    trainer = recipe.make(data, settled, device, _callbacks(recipe, settled, kind, data, out, record, a.score_every))
     if run: trainer.start_from(run)
     kept = {k: settled[k] for k in ('recipe', 'batch_size', 'decay_start', 'own', 'plan')}
     trainer.notes = {**trainer.notes, **kept, 'data': record, 'score_every': a.score_every, 'finished': False, 'versions': _versions()}
@@ -169,7 +178,7 @@ def _resumed(a, out, lock):
     recipe.prepare(data, settled)
     changes = {k: v for k, v in (('precision', a.precision), ('lr', a.lr), ('d_lr', a.lr)) if v is not None}
     every = a.score_every or config.get('score_every')
-    trainer = recipe.resume(out, settled, device, _callbacks(kind, data, out, record, every), **changes)
+    trainer = recipe.resume(out, settled, device, _callbacks(recipe, settled, kind, data, out, record, every), **changes)
     plan = dict(steps=a.steps, minutes=a.minutes) if a.steps or a.minutes else settled['plan']
     if (trainer.step if plan['steps'] else trainer.seconds/60) >= (plan['steps'] or plan['minutes']):
         raise UserError(f'{out} is finished ({trainer.step} steps, {trainer.seconds/60:.1f} minutes): to go on, '
@@ -288,6 +297,7 @@ def _end(trainer, out, plan):
     more = ('--steps', 2*trainer.step) if plan['steps'] else ('--minutes', f"{2*plan['minutes']:g}")
     print(f'trained {trainer.step} steps in {trainer.seconds/60:.1f} minutes\n{kind.where(out, trainer.step)}')
     if (line := recipe.verdict(trainer)): print(f'verdict    {line}')
+    elif any(isinstance(cb, Vitals) for cb in trainer.cbs): print(f'diagnosis  {diagnose(trainer.history, recipe.enough)}')
     for cb in trainer.cbs:
         if isinstance(cb, Score) and cb.best: print(f'best       {_best_line(cb, out, kind.suffix)}')
     print(f"try next   {pasted('gan_sample', out, '--n', 100, '--out', 'more' + kind.suffix)}\n           "

@@ -109,6 +109,83 @@ def test_the_dirac_gan_in_the_page_is_that_of_the_lesson(tmp_path):
     assert (x, y) == pytest.approx((1.1, -1.1), abs=.02)        # three quarters to the right, a quarter down
 
 
+# The game that trains in the page: its gradients for given weights, a step of Adam, what the buttons do, a drawing, the known settings
+TRAIN = '''
+const root = document.querySelector(".widget"), $ = s => root.querySelector(s), g = root.game, found = {};
+const {G, D} = g.players, copy = a => Float64Array.from(a), press = name => $(`[name=${name}]`).click();
+const set = (name, v) => { $(`[name=${name}]`).value = v; $(`[name=${name}]`).dispatchEvent(new Event("input")); };
+G.p.set(GIVEN.G); D.p.set(GIVEN.D);
+const real = copy(GIVEN.real), hz = g.forward(G, copy(GIVEN.z), 16);
+for (const loss of [...$("[name=loss]").options].map(o => o.value)) {
+  const d = g.dGradient(D, real, hz.at(-1), 16, loss, .7), o = g.gGradient(G, D, hz, real, 16, loss);
+  found[loss] = {d: d.value, g: o.value, d_grad: [...d.grad], g_grad: [...o.grad]};
+}
+for (const lr of [.01, .02]) g.adam(D, g.dGradient(D, real, hz.at(-1), 16, "hinge", .7).grad, lr);
+const adam = [...D.p];
+set("game", "healthy"); press("play");
+const change = f => { const {G, D} = g.players, was = [copy(G.p), copy(D.p)]; f();
+                      return [G, D].map((net, i) => net.p.some((v, k) => v != was[i][k])); };
+const moves = [change(() => press("step_d")), change(() => press("step_g"))];
+const games = {};
+for (const game of ["healthy", "G much faster than D"]) {
+  set("game", game); press("play");
+  for (let k = 0; k < 1000; k++) g.both();
+  g.look(); games[game] = JSON.parse(root.dataset.state);
+}
+const gamma = $(".value-gamma").textContent;
+set("game", "healthy"); press("play");
+const box = $(".plane").getBoundingClientRect(), at = (x, y) => ({clientX: box.x + x*box.width, clientY: box.y + y*box.height, bubbles: true});
+$(".plane").dispatchEvent(new PointerEvent("pointerdown", at(.25, .25)));
+for (let x = .25; x < .75; x += .05) $(".plane").dispatchEvent(new PointerEvent("pointermove", at(x, .25)));
+window.dispatchEvent(new PointerEvent("pointerup"));
+for (let k = 0; k < 400; k++) g.both();
+const drawn = g.forward(g.players.G, copy(GIVEN.z), 16).at(-1), data = $("[name=data]").value;
+const out = document.createElement("pre"); out.id = "report";
+out.textContent = JSON.stringify({found, adam, moves, games, drawn: [...drawn], data, said: $("output").textContent,
+                                  gamma}); document.body.append(out);
+'''
+
+
+@needs_browser
+def test_the_game_in_the_page_trains_as_pytorch_does(tmp_path):
+    import torch
+    from torch import nn
+    from gan_course.objectives import losses, r1_penalty
+    from gan_course.widgets import game_widget
+    torch.manual_seed(0)
+    mlp = lambda no: nn.Sequential(nn.Linear(2, 32), nn.LeakyReLU(.2), nn.Linear(32, 32), nn.LeakyReLU(.2), nn.Linear(32, no)).double()
+    G, D, real, z = mlp(2), mlp(1), torch.randn(16, 2).double(), torch.randn(16, 2).double()
+    row = lambda tensors: torch.cat([t.detach().flatten() for t in tensors]).tolist()
+    given = json.dumps(dict(G=row(G.parameters()), D=row(D.parameters()), real=row([real]), z=row([z])))
+    file = tmp_path/'page.html'
+    file.write_text(f'<!doctype html><meta charset="utf-8"><body>{game_widget().data}<script>const GIVEN = {given};{TRAIN}</script>', encoding='utf-8')
+    out = subprocess.run([browser, *flags, f'--user-data-dir={tmp_path/"profile"}', '--dump-dom', file.as_uri()], capture_output=True,
+                         text=True, timeout=180)
+    report = re.search(r'<pre id="report">(.*?)</pre>', out.stdout, re.S)
+    assert report, out.stdout[-2000:] + out.stderr[-2000:]
+    r = json.loads(html.unescape(report[1]))
+    assert {*r['found']} == {*losses}
+    for name, got in r['found'].items():
+        fake = G(z)
+        d_loss = losses[name].d(D(real), D(fake.detach())) + r1_penalty(D, real.clone().requires_grad_(), .7)
+        g_loss = losses[name].g(D(fake), D(real).detach())
+        assert (got['d'], got['g']) == pytest.approx((d_loss.item(), g_loss.item()), abs=1e-9), name
+        assert got['d_grad'] == pytest.approx(row(torch.autograd.grad(d_loss, D.parameters())), abs=1e-9), name
+        assert got['g_grad'] == pytest.approx(row(torch.autograd.grad(g_loss, G.parameters())), abs=1e-9), name
+    opt = torch.optim.Adam(D.parameters(), betas=(0., .99))
+    for lr in (.01, .02):
+        opt.param_groups[0]['lr'] = lr
+        opt.zero_grad()
+        (losses['hinge'].d(D(real), D(G(z).detach())) + r1_penalty(D, real.clone().requires_grad_(), .7)).backward()
+        opt.step()
+    assert r['adam'] == pytest.approx(row(D.parameters()), abs=1e-9)
+    assert r['moves'] == [[False, True], [True, False]]            # a step of D moves D alone, one of G moves G alone
+    assert r['games']['healthy']['found'] >= 7 and r['games']['healthy']['good'] > .4 and r['games']['G much faster than D']['found'] <= 3
+    x, y = r['drawn'][0::2], r['drawn'][1::2]                      # the drawing is a line at y = 0.85, from -0.85 to 0.85
+    assert r['data'] == 'drawing' and sum(abs(v - .85) < .25 for v in y) >= 12 and max(x) - min(x) > .8
+    assert re.match(r'step \d+ · D answers', r['said']) and r['gamma'] == 'none'
+
+
 def test_no_figure_asks_the_network():
     for page in (root/'nbs').rglob('*.ipynb'):
         if '.ipynb_checkpoints' in page.parts: continue

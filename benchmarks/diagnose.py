@@ -1,0 +1,80 @@
+"""Does `diagnose` name what is wrong with a run? Games that are made to fail in each way, and healthy ones, on points and on pictures.
+
+Its thresholds were chosen on the runs of `chosen_on` (the ring of eight and the digits, some seeds); the others (other seeds, a grid, a line
+with two bumps, MNIST, Fashion-MNIST) are those by which it is judged. A game that is meant to fail is counted only where it did: by the
+end of the run and a measure that `diagnose` does not use (modes of points, the class that a ruler gives to pictures). The histories are
+kept, so that the verdicts can be made again.
+
+usage: python benchmarks/diagnose.py [--keep FILE] [--processes 2]
+"""
+import argparse, json
+
+import torch
+from common import run_all, save
+from gan_course.all import *
+
+# What makes a game fail, and how long it takes to show. `meant`: the verdicts that are right.
+points = {
+    'healthy': [dict(lr=2e-3, penalty='r1', gamma=.1), dict(lr=2e-3, loss='relativistic', penalty='r1r2', gamma=.1), dict(lr=1e-3, loss='hinge')],
+    'd_wins': [dict(lr=1e-5, d_lr=1e-2, loss='minimax', d_steps=5)],
+    'collapsed': [dict(lr=1e-2, d_lr=1e-4)],
+    'oscillating': [dict(lr=5e-3, loss='wasserstein', penalty='none', betas=[.5, .99])],
+    'diverging': [dict(lr=2e-2, loss='wasserstein', penalty='none', d_steps=3)],
+    'memorising': [dict(lr=1e-3, limit=12, steps=3000)],
+    'too_short': [dict(lr=2e-3, penalty='r1', gamma=.1, steps=150)]}
+pictures = {
+    'healthy': [dict(lr=2e-3, penalty='r1', gamma=1.), dict(lr=2e-3, loss='relativistic', penalty='r1', gamma=1.)],
+    'd_wins': [dict(lr=1e-5, d_lr=4e-3, loss='minimax', d_steps=2)],
+    'collapsed': [dict(lr=1e-2, d_lr=1e-5)],
+    'oscillating': [dict(lr=1e-2, d_lr=1e-3, loss='wasserstein', penalty='none', betas=[.9, .99])],
+    'diverging': [dict(lr=1e-2, loss='wasserstein', penalty='none', d_steps=2)],
+    'memorising': [dict(lr=2e-3, limit=30, steps=1200)],
+    'too_short': [dict(lr=2e-3, penalty='r1', gamma=1., steps=60)]}
+toys = {'ring': (ring, 2), 'grid': (mode_grid, 2), 'bumps': (two_bumps, 1)}
+
+
+def toy(data, seed, limit):
+    "G, D, batches without end, and points that are not among them."
+    draw, dim = toys[data]
+    rng = torch.Generator().manual_seed(100 + seed)
+    few = draw(limit, generator=rng) if limit else None
+    class Endless:
+        def __iter__(self):
+            while True: yield draw(128, generator=rng) if few is None else few[torch.randint(limit, (128,), generator=rng)]
+    return ManyMLP(1, 4, dim), ManyMLP(1, dim, 1), Endless(), draw(128, generator=torch.Generator().manual_seed(7))
+
+
+def play(data, meant, game, seed):
+    "The history of one game; its own number of steps and of pictures stand among its settings."
+    how = dict(game)
+    steps, limit = how.pop('steps', 1500 if data in toys else 500), how.pop('limit', None)
+    set_seed(seed)
+    if data in toys: G, D, batches, held = toy(data, seed, limit)
+    else:
+        batches = image_data(data, batch_size=min(64, limit or 64), limit=limit or 4000, seed=seed)
+        held = image_data(data, split='test', batch_size=128, limit=128)
+        held = next(iter(held))[0]
+        G, D = dcgan(batches.shape, z_dim=64, width=16, d_width=8, d_norm='none')
+    trainer = GANTrainer(G, D, seed=seed, device='cpu', cbs=[Vitals(held=held)], **how)
+    error = None
+    try: trainer.fit(batches, steps=steps)
+    except TrainingDiverged as e: error = str(e)[:200]
+    return dict(error=error, history=trainer.history)
+
+
+def jobs_of(data, seeds):
+    games = points if data in toys else pictures
+    return [dict(data=data, meant=meant, game=game, seed=seed) for meant, some in games.items() for game in some for seed in seeds]
+
+
+chosen_on = [*jobs_of('ring', (0, 1)), *jobs_of('digits', (0,))]
+judged_on = [*jobs_of('ring', (10, 11)), *jobs_of('grid', (10, 11)), *jobs_of('bumps', (10, 11)), *jobs_of('digits', (10,)),
+             *jobs_of('mnist', (10,)), *jobs_of('fashion_mnist', (10,))]
+
+if __name__ == '__main__':
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument('--keep', help='file of finished games, which are not repeated')
+    p.add_argument('--processes', type=int, default=2)
+    p.add_argument('--only', choices=['chosen', 'judged'])
+    a = p.parse_args()
+    rows = run_all(play, {'chosen': chosen_on, 'judged': judged_on}.get(a.only, chosen_on + judged_on), a.keep, a.processes)
