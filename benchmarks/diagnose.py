@@ -1,13 +1,11 @@
 """Does `diagnose` name what is wrong with a run? Games that are made to fail in each way, and healthy ones, on points and on pictures.
 
 Its thresholds were chosen on the runs of `chosen_on` (the ring of eight and the digits, some seeds); the others (other seeds, a grid, a line
-with two bumps, MNIST, Fashion-MNIST) are those by which it is judged. A game that is meant to fail is counted only where it did: by the
-end of the run and a measure that `diagnose` does not use (modes of points, the class that a ruler gives to pictures). The histories are
-kept, so that the verdicts can be made again.
+with two bumps, MNIST, Fashion-MNIST) are those by which it is judged. The histories are kept, so that the verdicts can be made again.
 
-usage: python benchmarks/diagnose.py [--keep FILE] [--processes 2]
+usage: python benchmarks/diagnose.py [--keep FILE] [--processes 2] [--only chosen]
 """
-import argparse, json
+import argparse
 
 import torch
 from common import run_all, save
@@ -20,7 +18,7 @@ points = {
     'collapsed': [dict(lr=1e-2, d_lr=1e-4)],
     'oscillating': [dict(lr=5e-3, loss='wasserstein', penalty='none', betas=[.5, .99])],
     'diverging': [dict(lr=2e-2, loss='wasserstein', penalty='none', d_steps=3)],
-    'memorising': [dict(lr=1e-3, limit=12, steps=3000)],
+    'memorising': [dict(lr=1e-3, limit=12, steps=2000)],
     'too_short': [dict(lr=2e-3, penalty='r1', gamma=.1, steps=150)]}
 pictures = {
     'healthy': [dict(lr=2e-3, penalty='r1', gamma=1.), dict(lr=2e-3, loss='relativistic', penalty='r1', gamma=1.)],
@@ -77,4 +75,12 @@ if __name__ == '__main__':
     p.add_argument('--processes', type=int, default=2)
     p.add_argument('--only', choices=['chosen', 'judged'])
     a = p.parse_args()
-    rows = run_all(play, {'chosen': chosen_on, 'judged': judged_on}.get(a.only, chosen_on + judged_on), a.keep, a.processes)
+    jobs = {'chosen': chosen_on, 'judged': judged_on}.get(a.only, chosen_on + judged_on)
+    rows = []
+    for job, row in zip(jobs, run_all(play, jobs, a.keep, a.processes)):
+        said = diagnose(row['history'])
+        signs = {k: None if v != v or abs(v) == float('inf') else round(v, 3) for k, v in said.signs.items()}      # JSON has no NaN
+        rows.append({**job, 'judged': job in judged_on, 'steps': row['history'][-1]['step'], 'verdict': said.verdict, 'evidence': said.evidence,
+                     'signs': signs})
+        if said.verdict != job['meant']: print(job, '→', said)
+    if a.only is None: save('diagnose', symptoms=list(symptoms), rows=rows)

@@ -319,7 +319,7 @@ class Score(Callback):
 
 # %% ../nbs/api/callbacks.ipynb #48155401
 class Vitals(Callback):
-    "Signs of health into the log, for `diagnose`: `wins`, `spread`, `coverage`, `moved`, and `held` if there are held-out samples."
+    "Signs of health into the log, for `diagnose`: `wins`, `spread`, `coverage`, `moved`, and `known` if there are held-out samples."
     def __init__(self,
         every:int=50,   # steps between two looks
         held=None,      # real samples that D is not trained on, N×…, or (samples, labels)
@@ -350,6 +350,7 @@ class Vitals(Callback):
         samples, labels = self.held if isinstance(self.held, tuple) else (self.held, None)
         return t.prepared(samples[:self.n], labels if labels is None else labels[:self.n])
     def _shape(self, real, fake):
+        real = real.unique(dim=0)                                 # a small set may have given one sample twice
         rr, ff, rf = torch.cdist(real, real), torch.cdist(fake, fake), torch.cdist(real, fake)
         k = min(6, len(real))                                     # itself and five neighbours
         row = dict(spread=(ff.mean()/rr.mean()).item(), coverage=(rf.min(1).values <= rr.kthvalue(k, 1).values).float().mean().item())
@@ -364,11 +365,8 @@ class Vitals(Callback):
 def _ranked(real, fake, held=None):
     "How D's answers to the sorts of samples lie to each other."
     if real.dim() > 1: return {}                                  # a D that also tells classes
-    row = dict(wins=(real[:, None] > fake).float().mean().item())
-    if held is not None:
-        gap = (real.mean() - fake.mean()).item()
-        row['held'] = (real.mean() - held.mean()).item()/gap if gap > 0 else 0.
-    return row
+    above = lambda one, two: (one[:, None] > two).float().mean().item()
+    return dict(wins=above(real, fake), **({} if held is None else dict(known=above(real, held))))
 
 # %% ../nbs/api/callbacks.ipynb #4e0efe31
 class Progress(Callback):

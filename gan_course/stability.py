@@ -128,7 +128,7 @@ def mode_scores(
     found = near.float().mean(0) > .25/len(centres)
     return dict(modes=found.float().mean().item(), good=near.any(1).float().mean().item())
 
-# %% ../nbs/4_outlook/14_stability.ipynb #14000122
+# %% ../nbs/4_outlook/14_stability.ipynb #14000161
 def signs_of(
     history # rows of a trainer's log, with the columns of Vitals if it took part
 ) -> dict:  # medians over the last quarter; NaN for what was not logged
@@ -138,7 +138,7 @@ def signs_of(
         return float(np.median(known)) if known else float('nan')
     n = len(history)
     late, early = history[-max(3, n//4):], history[n//4:n//2]
-    names = ['wins', 'spread', 'coverage', 'moved', 'held']
+    names = ['wins', 'spread', 'coverage', 'moved', 'known']
     signs = {k: middle(late, lambda r: r.get(k)) for k in names}
     def size(r):       # of D's answers; one that is no number is beyond all
         both = [abs(r[k]) for k in ('d_real', 'd_fake') if r.get(k) is not None]
@@ -147,13 +147,13 @@ def signs_of(
     last = history[-1:] if n and size(history[-1]) == np.inf else late
     return dict(signs, answer=middle(last, size), answer_before=middle(early, size), gap=middle(late, gap))
 
-# %% ../nbs/4_outlook/14_stability.ipynb #14000124
+# %% ../nbs/4_outlook/14_stability.ipynb #14000163
 symptoms = {
     'diverging': (lambda s: s['answer'] == np.inf or s['answer'] > max(100, 3*s['answer_before']),
         'D answers {answer:.3g}, and {answer_before:.3g} earlier in the run: ever more',
         'give D a penalty (R1, γ = 1), or lower both learning rates'),
-    'memorising': (lambda s: s['held'] > .5 and s['wins'] > .9,
-        'D takes held-out samples for {held:.0%} generated: it knows its data by heart',
+    'memorising': (lambda s: s['known'] > .7,
+        'D tells its training samples from held-out ones in {known:.0%} of all pairs',
         'more data, augmentation, a stronger penalty, or stop earlier'),
     'collapsed': (lambda s: s['spread'] < .35 and s['coverage'] < .25,
         'the samples vary {spread:.2f} times as much as the data',
@@ -165,7 +165,7 @@ symptoms = {
         'D is right in {wins:.1%} of all pairs, and the samples cover {coverage:.0%}',
         'the non-saturating loss, R1, a slower D or fewer D steps')}
 
-# %% ../nbs/4_outlook/14_stability.ipynb #14000126
+# %% ../nbs/4_outlook/14_stability.ipynb #14000165
 class Diagnosis(NamedTuple):
     "What the curves of a run show; prints as text."
     verdict: str   # healthy, too_short, or a name in symptoms
@@ -175,7 +175,7 @@ class Diagnosis(NamedTuple):
     def __str__(self):
         return f'{self.verdict}: {self.evidence}' + f'. Try: {self.advice}'*bool(self.advice)
 
-# %% ../nbs/4_outlook/14_stability.ipynb #14000128
+# %% ../nbs/4_outlook/14_stability.ipynb #14000167
 def diagnose(
     history,         # `trainer.history`, or the rows of a history.csv
     enough:int=1000  # steps after which something can be seen
