@@ -59,14 +59,19 @@ def run_all(work, jobs, keep=None, processes=1):
     order of `jobs`. Finished ones are added to the file `keep` and not repeated."""
     kept = [json.loads(line) for line in Path(keep).read_text().splitlines()] if keep and Path(keep).exists() else []
     done = {i: row for i, job in enumerate(jobs) for row in kept if job.items() <= row.items()}
-    threads = max(1, torch.get_num_threads()//processes)
+    threads, failed = max(1, torch.get_num_threads()//processes), None
     with ProcessPoolExecutor(processes, multiprocessing.get_context('spawn')) as pool:
         waiting = {pool.submit(_one, work, job, threads): i for i, job in enumerate(jobs) if i not in done}
         for future in as_completed(waiting):
             i = waiting[future]
-            done[i] = {**jobs[i], **future.result()}
+            try: done[i] = {**jobs[i], **future.result()}
+            except Exception as e:
+                print(f'{jobs[i]} failed: {e!r}', file=sys.stderr, flush=True)
+                failed = failed or e
+                continue
             print(json.dumps(done[i])[:300], flush=True)
             if keep:
                 with open(keep, 'a') as f: f.write(json.dumps(done[i]) + '\n')
+    if failed: raise failed                  # but not before the others are kept
     if keep and '--keep' in sys.argv: sys.argv[sys.argv.index('--keep') + 1] = 'FILE'      # as the record shows it
     return [done[i] for i in range(len(jobs))]

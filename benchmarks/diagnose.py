@@ -1,7 +1,7 @@
 """Does `diagnose` name what is wrong with a run? Games that are made to fail in each way, and healthy ones, on points and on pictures.
 
-Its thresholds were chosen on the runs of `chosen_on` (the ring of eight and the digits, some seeds); the others (other seeds, a grid, a line
-with two bumps, MNIST, Fashion-MNIST) are those by which it is judged. The histories are kept, so that the verdicts can be made again.
+Its thresholds were chosen on the runs of `chosen_on` (the ring of eight and the digits, some seeds); the others (other seeds, a grid, a
+line with two bumps, MNIST, Fashion-MNIST) are those by which it is judged. The histories are kept, so that the verdicts can be made again.
 
 usage: python benchmarks/diagnose.py [--keep FILE] [--processes 2] [--only chosen]
 """
@@ -13,7 +13,8 @@ from gan_course.all import *
 
 # What makes a game fail, and how long it takes to show. `meant`: the verdicts that are right.
 points = {
-    'healthy': [dict(lr=2e-3, penalty='r1', gamma=.1), dict(lr=2e-3, loss='relativistic', penalty='r1r2', gamma=.1), dict(lr=1e-3, loss='hinge')],
+    'healthy': [dict(lr=2e-3, penalty='r1', gamma=.1),
+                dict(lr=2e-3, loss='relativistic', penalty='r1r2', gamma=.1), dict(lr=1e-3, loss='hinge')],
     'd_wins': [dict(lr=1e-5, d_lr=1e-2, loss='minimax', d_steps=5)],
     'collapsed': [dict(lr=1e-2, d_lr=1e-4)],
     'oscillating': [dict(lr=5e-3, loss='wasserstein', penalty='none', betas=[.5, .99])],
@@ -24,11 +25,18 @@ pictures = {
     'healthy': [dict(lr=2e-3, penalty='r1', gamma=1.), dict(lr=2e-3, loss='relativistic', penalty='r1', gamma=1.)],
     'd_wins': [dict(lr=1e-5, d_lr=4e-3, loss='minimax', d_steps=2)],
     'collapsed': [dict(lr=1e-2, d_lr=1e-5)],
-    'oscillating': [dict(lr=1e-2, d_lr=1e-3, loss='wasserstein', penalty='none', betas=[.9, .99])],
+    'oscillating': [dict(lr=1e-2, loss='least_squares', penalty='r1', gamma=.01, betas=[.9, .99])],
     'diverging': [dict(lr=1e-2, loss='wasserstein', penalty='none', d_steps=2)],
     'memorising': [dict(lr=2e-3, limit=30, steps=1200)],
     'too_short': [dict(lr=2e-3, penalty='r1', gamma=1., steps=60)]}
 toys = {'ring': (ring, 2), 'grid': (mode_grid, 2), 'bumps': (two_bumps, 1)}
+
+
+class Line(torch.nn.Module):
+    "A G of points on a line, N×1."
+    z_dim = 4
+    def __init__(self): super().__init__(); self.net = ManyMLP(1, 4, 1)
+    def forward(self, z): return self.net(z)[:, None]
 
 
 def toy(data, seed, limit):
@@ -39,7 +47,8 @@ def toy(data, seed, limit):
     class Endless:
         def __iter__(self):
             while True: yield draw(128, generator=rng) if few is None else few[torch.randint(limit, (128,), generator=rng)]
-    return ManyMLP(1, 4, dim), ManyMLP(1, dim, 1), Endless(), draw(128, generator=torch.Generator().manual_seed(7))
+    G = ManyMLP(1, 4, dim) if dim > 1 else Line()
+    return G, ManyMLP(1, dim, 1), Endless(), draw(128, generator=torch.Generator().manual_seed(7))
 
 
 def play(data, meant, game, seed):
@@ -80,7 +89,8 @@ if __name__ == '__main__':
     for job, row in zip(jobs, run_all(play, jobs, a.keep, a.processes)):
         said = diagnose(row['history'])
         signs = {k: None if v != v or abs(v) == float('inf') else round(v, 3) for k, v in said.signs.items()}      # JSON has no NaN
-        rows.append({**job, 'judged': job in judged_on, 'steps': row['history'][-1]['step'], 'verdict': said.verdict, 'evidence': said.evidence,
+        rows.append({**job, 'judged': job in judged_on, 'steps': row['history'][-1]['step'],
+                     'verdict': said.verdict, 'evidence': said.evidence,
                      'signs': signs})
         if said.verdict != job['meant']: print(job, '→', said)
     if a.only is None: save('diagnose', symptoms=list(symptoms), rows=rows)

@@ -39,8 +39,9 @@ if __name__ == '__main__':
     server = http.server.HTTPServer(('127.0.0.1', 0), Server)
     browser = next(b for b in map(shutil.which, ('chromium', 'google-chrome', 'chrome')) if b)
     with tempfile.TemporaryDirectory() as home:
-        shown = subprocess.Popen([browser, '--headless', '--no-sandbox', '--disable-gpu', f'--user-data-dir={home}', '--remote-debugging-port=0',
-                                  f'http://127.0.0.1:{server.server_port}/'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        options = ['--headless', '--no-sandbox', '--disable-gpu', '--remote-debugging-port=0', f'--user-data-dir={home}']
+        shown = subprocess.Popen([browser, *options, f'http://127.0.0.1:{server.server_port}/'],
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while not answers: server.handle_request()
         shown.kill(); shown.wait()
     version = subprocess.run([browser, '--version'], capture_output=True, text=True).stdout.strip()

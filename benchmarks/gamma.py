@@ -1,8 +1,8 @@
 """Which γ for R1? Five strengths over three decades on MNIST and CIFAR-10, told the class, with the networks and rates of `gan_train`.
 
-As `gan_train` trains: dcgan without normalisation in D, R1 every fourth step, rates of 0.002 that fall, the average of G's weights. γ also with
-a quarter of the batch, and with pictures whose numbers are three times as large (of which D sees a third of the slope). 5,000 samples
-are compared with as many of the test split in the features of the package's ruler.
+As `gan_train` trains: dcgan without normalisation in D, R1 every fourth step, rates of 0.002 that fall, the average of G's weights. γ
+also with a quarter of the batch, and with pictures whose numbers are three times as large (of which D sees a third of the slope). 5,000
+samples are compared with as many of the test split in the features of the package's ruler.
 
 usage: python benchmarks/gamma.py [--steps 1000] [--seeds 0 1 2] [--processes 2] [--keep FILE] [--only base batch scale]
 """
@@ -75,4 +75,5 @@ if __name__ == '__main__':
     jobs = [dict(kind=k, gamma=g, seed=s, steps=a.steps) for s in a.seeds for k in a.only for g in gammas]
     rows = run_all(play, jobs, a.keep, a.processes)
     floor = {s: seen(s, splits(s, 'cpu')[0].images[:5000]) for s in {kinds[k][0] for k in a.only}}
-    save('gamma', kinds={k: dict(set=s, batch=b, scale=c) for k, (s, b, c) in kinds.items()}, steps=a.steps, samples=5000, real=floor, rows=rows)
+    save('gamma',
+         kinds={k: dict(set=s, batch=b, scale=c) for k, (s, b, c) in kinds.items()}, steps=a.steps, samples=5000, real=floor, rows=rows)

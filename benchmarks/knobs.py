@@ -20,12 +20,12 @@ from stability import batch, centres_of, distance, samples, seeds, width, z_dim
 calm = dict(lr=1e-3, d_lr=1e-3, penalty='none')
 rates = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2]
 gammas = [1e-3, 1e-2, .1, 1., 10., 100.]
-slow_d = dict(lr=1e-2, d_lr=3e-4, penalty='none')
+slow_d = dict(lr=3e-3, d_lr=1e-4, penalty='none')
 far_ahead = dict(lr=1e-4, d_lr=1e-2, d_steps=5, penalty='none')
 settings = [
     *[('rates', dict(lr=g, d_lr=d, penalty=p, gamma=v)) for p, v in (('none', None), ('r1', .1)) for g in rates for d in rates],
     *[('balance', {**slow_d, **how}) for how in ({}, dict(d_steps=5), dict(penalty='r1', gamma=.1), dict(penalty='r1', gamma=1.),
-                                                 dict(d_lr=3e-3), dict(d_lr=1e-2), dict(lr=3e-4), dict(lr=1e-3))],
+                                                 dict(d_lr=1e-3), dict(d_lr=3e-3), dict(lr=3e-4), dict(lr=1e-4))],
     *[('momentum', {**calm, 'betas': [b, .99], **how}) for b in (0., .5, .9) for how in ({}, dict(penalty='r1', gamma=.1))],
     *[('gamma', dict(lr=lr, d_lr=lr, penalty='r1', gamma=g, scale=s)) for s in (1., 4.) for lr in (1e-3, 5e-3) for g in gammas],
     *[('batch', {**calm, 'batch': b, 'share': share}) for b in (8, 32, 128, 512) for share in ('steps', 'samples')],
@@ -56,7 +56,8 @@ def play(knob, how, steps):
     average, start = EMA(.99), time.time()
     try: GANTrainer(G, D, seed=0, device='cpu', cbs=[average], **how).fit(Endless(), steps=steps)
     except TrainingDiverged: pass
-    z, real = torch.randn(seeds*samples, z_dim, generator=torch.Generator().manual_seed(1)), ring(samples, generator=torch.Generator().manual_seed(2))
+    z = torch.randn(seeds*samples, z_dim, generator=torch.Generator().manual_seed(1))
+    real = ring(samples, generator=torch.Generator().manual_seed(2))
     row = dict(seconds=round(time.time() - start, 1))
     for name, net in (('last', G), ('average', average.G)):
         with torch.no_grad(): x = net(z).view(seeds, samples, 2)/scale

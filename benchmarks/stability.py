@@ -54,7 +54,8 @@ def cell(data, loss, penalty, way, steps):
                    **ways[way]).fit(Endless(), steps=steps)
     except TrainingDiverged: pass
     seconds = time.time() - start
-    z, real = torch.randn(seeds*samples, z_dim, generator=torch.Generator().manual_seed(1)), draw(samples, generator=torch.Generator().manual_seed(2))
+    z = torch.randn(seeds*samples, z_dim, generator=torch.Generator().manual_seed(1))
+    real = draw(samples, generator=torch.Generator().manual_seed(2))
     row = dict(seconds=round(seconds, 1))
     for name, net in (('last', G), ('average', average.G)):
         with torch.no_grad(): row[name] = [scored(x, data, real) for x in net(z).view(seeds, samples, 2)]
