@@ -1,6 +1,6 @@
 """Does `diagnose` name what is wrong with a run? Games that are made to fail in each way, and healthy ones, on points and on pictures.
 
-Its thresholds were chosen on the runs of `chosen_on` (the ring of eight and the digits, some seeds); the others (other seeds, a grid, a
+Its thresholds were chosen on the runs of `chosen_on` (the ring of eight, the digits, healthy CIFAR-10); the others (other seeds, a grid, a
 line with two bumps, MNIST, Fashion-MNIST) are those by which it is judged. The histories are kept, so that the verdicts can be made again.
 
 usage: python benchmarks/diagnose.py [--keep FILE] [--processes 2] [--only chosen]
@@ -69,14 +69,15 @@ def play(data, meant, game, seed):
     return dict(error=error, history=trainer.history)
 
 
-def jobs_of(data, seeds):
+def jobs_of(data, seeds, only=None):
     games = points if data in toys else pictures
-    return [dict(data=data, meant=meant, game=game, seed=seed) for meant, some in games.items() for game in some for seed in seeds]
+    return [dict(data=data, meant=meant, game=game, seed=seed) for meant, some in games.items() if only in (None, meant)
+            for game in some for seed in seeds]
 
 
-chosen_on = [*jobs_of('ring', (0, 1)), *jobs_of('digits', (0,))]
+chosen_on = [*jobs_of('ring', (0, 1)), *jobs_of('digits', (0,)), *jobs_of('cifar10', (0,), 'healthy')]
 judged_on = [*jobs_of('ring', (10, 11)), *jobs_of('grid', (10, 11)), *jobs_of('bumps', (10, 11)), *jobs_of('digits', (10,)),
-             *jobs_of('mnist', (10,)), *jobs_of('fashion_mnist', (10,))]
+             *jobs_of('mnist', (10,)), *jobs_of('fashion_mnist', (10,)), *jobs_of('cifar10', (10,), 'healthy')]
 
 if __name__ == '__main__':
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -129,7 +129,7 @@ def mode_scores(
     found = near.float().mean(0) > .25/len(centres)
     return dict(modes=found.float().mean().item(), good=near.any(1).float().mean().item())
 
-# %% ../nbs/4_outlook/14_stability.ipynb #14000538
+# %% ../nbs/4_outlook/14_stability.ipynb #14000941
 def signs_of(
     history # rows of a trainer's log, with the columns of Vitals if it took part
 ) -> dict:  # medians over the last quarter; NaN for what was not logged
@@ -148,7 +148,7 @@ def signs_of(
     last = history[-1:] if n and size(history[-1]) == np.inf else late
     return dict(signs, answer=middle(last, size), answer_before=middle(early, size))
 
-# %% ../nbs/4_outlook/14_stability.ipynb #14000540
+# %% ../nbs/4_outlook/14_stability.ipynb #14000943
 symptoms = {
     'diverging': (
         lambda s: s['answer'] == np.inf or s['answer'] > max(100, 3*s['answer_before']),
@@ -157,19 +157,19 @@ symptoms = {
     'memorising': (lambda s: s['known'] > .7,
         'D tells its training samples from held-out ones in {known:.0%} of all pairs',
         'more data, augmentation, a stronger penalty, or stop earlier'),
-    'd_wins': (lambda s: s['wins'] > .97 and s['coverage'] < .25 and s['moved'] < .5,
+    'd_wins': (lambda s: s['wins'] > .97 and s['coverage'] < .25 and s['moved'] < .6,
         'D is right in {wins:.1%} of all pairs, and the samples cover {coverage:.0%}',
-        'the non-saturating loss, R1, a slower D or fewer D steps'),
+        'R1, the non-saturating loss, fewer D steps'),
     'collapsed': (
         lambda s: s['spread'] < .25 and s['coverage'] < .25
-        or s['coverage'] < .1 and s['moved'] < .5,
+        or s['coverage'] < .1 and s['moved'] < .6,
         'samples vary {spread:.2f} times as much as the data and cover {coverage:.0%}',
-        'a faster D (or a slower G), R1, or a loss that compares pairs (relativistic)'),
-    'oscillating': (lambda s: s['moved'] > .5 and s['coverage'] < .4,
+        'a quicker D: a higher rate for it, or more D steps'),
+    'oscillating': (lambda s: s['moved'] > .6 and s['coverage'] < .4,
         'from look to look samples move {moved:.2f} times as far as real ones are apart',
-        'no momentum (β₁ = 0), R1, lower learning rates, an average of the weights')}
+        'no momentum (β₁ = 0), R1, lower learning rates')}
 
-# %% ../nbs/4_outlook/14_stability.ipynb #14000542
+# %% ../nbs/4_outlook/14_stability.ipynb #14000945
 class Diagnosis(NamedTuple):
     "What the curves of a run show; prints as text."
     verdict: str   # healthy, too_short, or a name in symptoms
@@ -180,7 +180,7 @@ class Diagnosis(NamedTuple):
         advice = f'. Try: {self.advice}' if self.advice else ''
         return f'{self.verdict}: {self.evidence}{advice}'
 
-# %% ../nbs/4_outlook/14_stability.ipynb #14000544
+# %% ../nbs/4_outlook/14_stability.ipynb #14000947
 def diagnose(
     history,         # `trainer.history`, or the rows of a history.csv
     enough:int=1000  # steps after which something can be seen
