@@ -129,7 +129,7 @@ def mode_scores(
     found = near.float().mean(0) > .25/len(centres)
     return dict(modes=found.float().mean().item(), good=near.any(1).float().mean().item())
 
-# %% ../nbs/4_outlook/14_stability.ipynb #14000941
+# %% ../nbs/4_outlook/14_stability.ipynb #14001009
 def signs_of(
     history # rows of a trainer's log, with the columns of Vitals if it took part
 ) -> dict:  # medians over the last quarter; NaN for what was not logged
@@ -148,7 +148,7 @@ def signs_of(
     last = history[-1:] if n and size(history[-1]) == np.inf else late
     return dict(signs, answer=middle(last, size), answer_before=middle(early, size))
 
-# %% ../nbs/4_outlook/14_stability.ipynb #14000943
+# %% ../nbs/4_outlook/14_stability.ipynb #14001011
 symptoms = {
     'diverging': (
         lambda s: s['answer'] == np.inf or s['answer'] > max(100, 3*s['answer_before']),
@@ -169,7 +169,7 @@ symptoms = {
         'from look to look samples move {moved:.2f} times as far as real ones are apart',
         'no momentum (β₁ = 0), R1, lower learning rates')}
 
-# %% ../nbs/4_outlook/14_stability.ipynb #14000945
+# %% ../nbs/4_outlook/14_stability.ipynb #14001013
 class Diagnosis(NamedTuple):
     "What the curves of a run show; prints as text."
     verdict: str   # healthy, too_short, or a name in symptoms
@@ -180,9 +180,9 @@ class Diagnosis(NamedTuple):
         advice = f'. Try: {self.advice}' if self.advice else ''
         return f'{self.verdict}: {self.evidence}{advice}'
 
-# %% ../nbs/4_outlook/14_stability.ipynb #14000947
+# %% ../nbs/4_outlook/14_stability.ipynb #14001015
 def diagnose(
-    history,         # `trainer.history`, or the rows of a history.csv
+    history,         # of a trainer, or the rows of a history.csv
     enough:int=1000  # steps after which something can be seen
 ) -> Diagnosis:
     "Say what the curves of a run show. Best with the signs that `Vitals` logs."

@@ -417,12 +417,13 @@ root.game = {dGradient, gGradient, forward, adam, get players() { return {G, D};
 '''
 
 # %% ../nbs/api/widgets.ipynb #15100024
-_PLANE = '''<canvas class="plane" width="420" height="420" role="img" aria-label="the plane: real samples blue, generated ones orange,
+_PLANE = '''<style>.widget .key{display:inline-block;width:.7em;height:.7em;border-radius:50%}</style>
+<canvas class="plane" width="420" height="420" role="img" aria-label="the plane: real samples blue, generated ones orange,
 the answer of D as a field"
 style="width:100%;max-width:420px;display:block;margin:auto;border:1px solid;touch-action:none;cursor:crosshair"></canvas>
 <canvas class="curve" width="420" height="80" role="img" aria-label="over time: the answers of D to real and fake samples, and the distance"
 style="width:100%;max-width:420px;display:block;margin:4px auto 0;border:1px solid"></canvas>
-<p style="font-size:.85em;text-align:center;margin:2px 0">above: <b style="color:#2a6fdb">real</b>, <b style="color:#d9480f">generated</b>,
+<p style="font-size:.85em;text-align:center;margin:2px 0">above: <i class="key" style="background:#2a6fdb"></i> real, <i class="key" style="background:#d9480f"></i> generated,
 the answer of D as a field, arrows where samples want to go · below: D(real), D(generated), and the distance between the two clouds</p>'''
 
 def _range(name, text, low, high, step, value):

@@ -134,7 +134,8 @@ for (const game of ["healthy", "G much faster than D"]) {
 }
 const gamma = $(".value-gamma").textContent;
 set("game", "healthy"); press("play");
-const box = $(".plane").getBoundingClientRect(), at = (x, y) => ({clientX: box.x + x*box.width, clientY: box.y + y*box.height, bubbles: true});
+const box = $(".plane").getBoundingClientRect();
+const at = (x, y) => ({clientX: box.x + x*box.width, clientY: box.y + y*box.height, bubbles: true});
 $(".plane").dispatchEvent(new PointerEvent("pointerdown", at(.25, .25)));
 for (let x = .25; x < .75; x += .05) $(".plane").dispatchEvent(new PointerEvent("pointermove", at(x, .25)));
 window.dispatchEvent(new PointerEvent("pointerup"));
@@ -158,7 +159,8 @@ def test_the_game_in_the_page_trains_as_pytorch_does(tmp_path):
     row = lambda tensors: torch.cat([t.detach().flatten() for t in tensors]).tolist()
     given = json.dumps(dict(G=row(G.parameters()), D=row(D.parameters()), real=row([real]), z=row([z])))
     file = tmp_path/'page.html'
-    file.write_text(f'<!doctype html><meta charset="utf-8"><body>{game_widget().data}<script>const GIVEN = {given};{TRAIN}</script>', encoding='utf-8')
+    script = f'<script>const GIVEN = {given};{TRAIN}</script>'
+    file.write_text(f'<!doctype html><meta charset="utf-8"><body>{game_widget().data}{script}', encoding='utf-8')
     out = subprocess.run([browser, *flags, f'--user-data-dir={tmp_path/"profile"}', '--dump-dom', file.as_uri()], capture_output=True,
                          text=True, timeout=180)
     report = re.search(r'<pre id="report">(.*?)</pre>', out.stdout, re.S)
