@@ -423,8 +423,9 @@ the answer of D as a field"
 style="width:100%;max-width:420px;display:block;margin:auto;border:1px solid;touch-action:none;cursor:crosshair"></canvas>
 <canvas class="curve" width="420" height="80" role="img" aria-label="over time: the answers of D to real and fake samples, and the distance"
 style="width:100%;max-width:420px;display:block;margin:4px auto 0;border:1px solid"></canvas>
-<p style="font-size:.85em;text-align:center;margin:2px 0">above: <i class="key" style="background:#2a6fdb"></i> real, <i class="key" style="background:#d9480f"></i> generated,
-the answer of D as a field, arrows where samples want to go · below: D(real), D(generated), and the distance between the two clouds</p>'''
+<p style="font-size:.85em;text-align:center;margin:2px 0">above: <i class="key" style="background:#2a6fdb"></i> real,
+<i class="key" style="background:#d9480f"></i> generated, the answer of D as a field, arrows where samples want to go ·
+below: D(real), D(generated), and the distance between the two clouds</p>'''
 
 def _range(name, text, low, high, step, value):
     "A slider with its value behind its name."
