@@ -129,7 +129,7 @@ def mode_scores(
     found = near.float().mean(0) > .25/len(centres)
     return dict(modes=found.float().mean().item(), good=near.any(1).float().mean().item())
 
-# %% ../nbs/4_outlook/14_stability.ipynb #14001009
+# %% ../nbs/4_outlook/14_stability.ipynb #14001145
 def signs_of(
     history # rows of a trainer's log, with the columns of Vitals if it took part
 ) -> dict:  # medians over the last quarter; NaN for what was not logged
@@ -148,13 +148,13 @@ def signs_of(
     last = history[-1:] if n and size(history[-1]) == np.inf else late
     return dict(signs, answer=middle(last, size), answer_before=middle(early, size))
 
-# %% ../nbs/4_outlook/14_stability.ipynb #14001011
+# %% ../nbs/4_outlook/14_stability.ipynb #14001147
 symptoms = {
     'diverging': (
         lambda s: s['answer'] == np.inf or s['answer'] > max(100, 3*s['answer_before']),
         'D answers {answer:.3g}, and {answer_before:.3g} earlier in the run: ever more',
         'give D a penalty (R1, γ = 1), or lower both learning rates'),
-    'memorising': (lambda s: s['known'] > .7,
+    'memorising': (lambda s: s['known'] > .9,
         'D tells its training samples from held-out ones in {known:.0%} of all pairs',
         'more data, augmentation, a stronger penalty, or stop earlier'),
     'd_wins': (lambda s: s['wins'] > .97 and s['coverage'] < .25 and s['moved'] < .6,
@@ -169,7 +169,7 @@ symptoms = {
         'from look to look samples move {moved:.2f} times as far as real ones are apart',
         'no momentum (β₁ = 0), R1, lower learning rates')}
 
-# %% ../nbs/4_outlook/14_stability.ipynb #14001013
+# %% ../nbs/4_outlook/14_stability.ipynb #14001149
 class Diagnosis(NamedTuple):
     "What the curves of a run show; prints as text."
     verdict: str   # healthy, too_short, or a name in symptoms
@@ -180,7 +180,7 @@ class Diagnosis(NamedTuple):
         advice = f'. Try: {self.advice}' if self.advice else ''
         return f'{self.verdict}: {self.evidence}{advice}'
 
-# %% ../nbs/4_outlook/14_stability.ipynb #14001015
+# %% ../nbs/4_outlook/14_stability.ipynb #14001151
 def diagnose(
     history,         # of a trainer, or the rows of a history.csv
     enough:int=1000  # steps after which something can be seen
