@@ -3,19 +3,19 @@
 - rates: G's and D's learning rate, every pair of five, without a penalty and with R1 (is it the ratio that counts?)
 - balance: a G that is much faster than D, and what is said to help: more D steps, R1, a faster D, a slower G
 - momentum: β₁ of Adam
-- gamma: six strengths of R1 over five decades, at three rates, and with the ring four times as large (γ of what?)
+- gamma: six strengths of R1 over five decades, at two rates, and with the ring four times as large (γ of what?)
 - batch: 8 to 512 samples, with the same number of steps, and with the same number of samples
 - smoothing: one-sided and two-sided label smoothing, where D is far ahead and where it is not
 
 usage: python benchmarks/knobs.py [--keep FILE] [--steps 2000] [--processes 2]
 """
-import argparse, time
+import argparse
 
 import torch
 import torch.nn.functional as F
 from common import run_all, save
 from gan_course.all import *
-from stability import batch, centres_of, distance, samples, seeds, width, z_dim
+from stability import batch, play_all, samples, seeds, width, z_dim
 
 calm = dict(lr=1e-3, d_lr=1e-3, penalty='none')
 rates = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2]
@@ -47,22 +47,7 @@ def play(knob, how, steps):
     n, scale, smooth = how.pop('batch', batch), how.pop('scale', 1.), how.pop('smooth', None)
     if how.pop('share', 'steps') == 'samples': steps = steps*batch//n
     if smooth: how['loss'] = Smoothed(.1 if smooth == 'two-sided' else 0.)
-    set_seed(0)
-    G, D = ManyMLP(seeds, z_dim, 2, width), ManyMLP(seeds, 2, 1, width)
-    rng = torch.Generator().manual_seed(0)
-    class Endless:
-        def __iter__(self):
-            while True: yield scale*ring(seeds*n, generator=rng)
-    average, start = EMA(.99), time.time()
-    try: GANTrainer(G, D, seed=0, device='cpu', cbs=[average], **how).fit(Endless(), steps=steps)
-    except TrainingDiverged: pass
-    z = torch.randn(seeds*samples, z_dim, generator=torch.Generator().manual_seed(1))
-    real = ring(samples, generator=torch.Generator().manual_seed(2))
-    row = dict(seconds=round(time.time() - start, 1))
-    for name, net in (('last', G), ('average', average.G)):
-        with torch.no_grad(): x = net(z).view(seeds, samples, 2)/scale
-        row[name] = [dict(mode_scores(s, centres_of('ring'), .05), distance=distance(s, real)) if s.isfinite().all() else None for s in x]
-    return row
+    return play_all('ring', steps, n, scale, **how)
 
 
 if __name__ == '__main__':

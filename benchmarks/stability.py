@@ -6,7 +6,7 @@ rates do not fall, so that what is unsteady shows; both G as it is at the end an
 same networks and number of steps; the weight of R1 is one number for all, the gradient penalty has two, and for the Wasserstein loss its
 authors' five steps of D. Nothing else is tuned.
 
-usage: python benchmarks/stability.py [--keep FILE] [--steps 2000] [--processes 2]
+usage: python benchmarks/stability.py [--keep FILE] [--steps 3000] [--processes 2]
 """
 import argparse, math, time
 
@@ -39,33 +39,36 @@ def scored(x, data, real):
     return dict(mode_scores(x, centres_of(data), toys[data][1]), distance=distance(x, real))
 
 
-def cell(data, loss, penalty, way, steps):
+def play_all(data, steps, n=batch, scale=1., spectral=False, **how):
+    "The game of all seeds, and what it came to: the scores of G as it is at the end, and of its average."
     draw, _ = toys[data]
     set_seed(0)
-    G, D = ManyMLP(seeds, z_dim, 2, width), ManyMLP(seeds, 2, 1, width, spectral=penalty == 'spectral norm')
-    kind, gamma = penalties_of[penalty]
-    rng, d_steps = torch.Generator().manual_seed(0), 5 if 'five' in penalty else 1
+    G, D = ManyMLP(seeds, z_dim, 2, width), ManyMLP(seeds, 2, 1, width, spectral=spectral)
+    rng = torch.Generator().manual_seed(0)
     class Endless:
         def __iter__(self):
-            while True: yield draw(seeds*batch, generator=rng)
+            while True: yield scale*draw(seeds*n, generator=rng)
     average, start = EMA(.99), time.time()
-    try:
-        GANTrainer(G, D, loss=loss, penalty=kind, gamma=gamma, d_steps=d_steps, seed=0, device='cpu', cbs=[average],
-                   **ways[way]).fit(Endless(), steps=steps)
+    try: GANTrainer(G, D, seed=0, device='cpu', cbs=[average], **how).fit(Endless(), steps=steps)
     except TrainingDiverged: pass
-    seconds = time.time() - start
+    row = dict(seconds=round(time.time() - start, 1))
     z = torch.randn(seeds*samples, z_dim, generator=torch.Generator().manual_seed(1))
     real = draw(samples, generator=torch.Generator().manual_seed(2))
-    row = dict(seconds=round(seconds, 1))
     for name, net in (('last', G), ('average', average.G)):
-        with torch.no_grad(): row[name] = [scored(x, data, real) for x in net(z).view(seeds, samples, 2)]
+        with torch.no_grad(): row[name] = [scored(x, data, real) for x in net(z).view(seeds, samples, 2)/scale]
     return row
+
+
+def cell(data, loss, penalty, way, steps):
+    kind, gamma = penalties_of[penalty]
+    return play_all(data, steps, spectral=penalty == 'spectral norm', loss=loss, penalty=kind, gamma=gamma,
+                    d_steps=5 if 'five' in penalty else 1, **ways[way])
 
 
 if __name__ == '__main__':
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('--keep', help='file of finished cells, which are not repeated')
-    p.add_argument('--steps', type=int, default=2000)
+    p.add_argument('--steps', type=int, default=3000)
     p.add_argument('--processes', type=int, default=2)
     a = p.parse_args()
     start = time.time()

@@ -235,7 +235,7 @@ function dGradient(D, real, fake, n, loss, gamma) {
   for (let i = 0; i < n; i++) { const [v, a, b] = LOSSES[loss].d(r[i], f[i]); value += v/n; dr[i] = a/n; df[i] = b/n; }
   backward(D, hr, n, dr, grad); backward(D, hf, n, df, grad);
   if (gamma) value += r1(D, hr, n, gamma, grad);
-  return {value, grad, r, f};
+  return {value, grad};
 }
 // The derivative of G's loss in each of n samples, times n: a sample wants to go the other way
 function pullOf(D, fake, real, n, loss) {
@@ -375,22 +375,23 @@ function history() {
   }
 }
 
-let visible = true;
+let visible = true, next = 0;
 new IntersectionObserver(all => { visible = all.at(-1).isIntersecting; }).observe(root);
 function tick() {
   if (!playing) return;
   if (visible) { for (let k = 0; k < number("speed"); k++) both(); look(); frame++; }
-  requestAnimationFrame(tick);
+  next = requestAnimationFrame(tick);
 }
 function play(on) {
   playing = on;
   $("[name=play]").textContent = on ? "Pause" : "Play";
-  if (on) requestAnimationFrame(tick);
+  cancelAnimationFrame(next);              // or a second press in the same moment would make it run twice
+  if (on) next = requestAnimationFrame(tick);
 }
 $("[name=play]").onclick = () => play(!playing);
 $("[name=step_d]").onclick = () => { play(false); stepD(batch()); look(); };
 $("[name=step_g]").onclick = () => { play(false); stepG(batch()); step++; look(); };
-$("[name=restart]").onclick = () => restart();
+$("[name=restart]").onclick = restart;
 $("[name=clear]").onclick = () => { drawing = []; look(); };
 $("[name=game]").oninput = () => {          // a setting that is known to work, or to break
   for (const [name, v] of Object.entries(P.games[choice("game")])) $(`[name=${name}]`).value = v;
@@ -405,7 +406,7 @@ function ink(e) {
   const x = ((e.clientX - box.left)/box.width*2 - 1)*VIEW, y = (1 - (e.clientY - box.top)/box.height*2)*VIEW;
   if (Math.max(Math.abs(x), Math.abs(y)) > VIEW || drawing.length > 3000) return;
   drawing.push([x, y]);
-  if ($("[name=data]").value != "drawing") $("[name=data]").value = "drawing";
+  $("[name=data]").value = "drawing";
   if (!playing) look();
 }
 plane.onpointerdown = e => { held = true; e.preventDefault(); ink(e); };

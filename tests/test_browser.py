@@ -122,7 +122,9 @@ for (const loss of [...$("[name=loss]").options].map(o => o.value)) {
 }
 for (const lr of [.01, .02]) g.adam(D, g.dGradient(D, real, hz.at(-1), 16, "hinge", .7).grad, lr);
 const adam = [...D.p];
-set("game", "healthy"); press("play");
+const waiting = [];
+for (const act of [() => set("game", "healthy"), () => set("game", "healthy"), () => press("play"), () => press("play"),
+                   () => press("play")]) { act(); waiting.push(pending.size); }
 const change = f => { const {G, D} = g.players, was = [copy(G.p), copy(D.p)]; f();
                       return [G, D].map((net, i) => net.p.some((v, k) => v != was[i][k])); };
 const moves = [change(() => press("step_d")), change(() => press("step_g"))];
@@ -142,7 +144,7 @@ window.dispatchEvent(new PointerEvent("pointerup"));
 for (let k = 0; k < 400; k++) g.both();
 const drawn = g.forward(g.players.G, copy(GIVEN.z), 16).at(-1), data = $("[name=data]").value;
 const out = document.createElement("pre"); out.id = "report";
-out.textContent = JSON.stringify({found, adam, moves, games, drawn: [...drawn], data, said: $("output").textContent,
+out.textContent = JSON.stringify({found, adam, waiting, moves, games, drawn: [...drawn], data, said: $("output").textContent,
                                   gamma}); document.body.append(out);
 '''
 
@@ -160,7 +162,9 @@ def test_the_game_in_the_page_trains_as_pytorch_does(tmp_path):
     given = json.dumps(dict(G=row(G.parameters()), D=row(D.parameters()), real=row([real]), z=row([z])))
     file = tmp_path/'page.html'
     script = f'<script>const GIVEN = {given};{TRAIN}</script>'
-    file.write_text(f'<!doctype html><meta charset="utf-8"><body>{game_widget().data}{script}', encoding='utf-8')
+    frames = """<script>const pending = new Map(); let last = 0; window.cancelAnimationFrame = i => pending.delete(i);
+window.requestAnimationFrame = f => { pending.set(++last, f); return last; };</script>"""
+    file.write_text(f'<!doctype html><meta charset="utf-8"><body>{frames}{game_widget().data}{script}', encoding='utf-8')
     out = subprocess.run([browser, *flags, f'--user-data-dir={tmp_path/"profile"}', '--dump-dom', file.as_uri()], capture_output=True,
                          text=True, timeout=180)
     report = re.search(r'<pre id="report">(.*?)</pre>', out.stdout, re.S)
@@ -181,6 +185,7 @@ def test_the_game_in_the_page_trains_as_pytorch_does(tmp_path):
         (losses['hinge'].d(D(real), D(G(z).detach())) + r1_penalty(D, real.clone().requires_grad_(), .7)).backward()
         opt.step()
     assert r['adam'] == pytest.approx(row(D.parameters()), abs=1e-9)
+    assert r['waiting'] == [1, 1, 0, 1, 0]                         # it never runs twice at a time
     assert r['moves'] == [[False, True], [True, False]]            # a step of D moves D alone, one of G moves G alone
     assert r['games']['healthy']['found'] >= 7 and r['games']['healthy']['good'] > .4 and r['games']['G much faster than D']['found'] <= 3
     x, y = r['drawn'][0::2], r['drawn'][1::2]                      # the drawing is a line at y = 0.85, from -0.85 to 0.85
