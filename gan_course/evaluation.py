@@ -639,7 +639,7 @@ def _distance_lines(r, p):
         yield indent + 'worse than noise: mere noise is nearer to the real images'
     if min(p['samples'], p['floor_samples']) < 256:
         yield (indent + 'fewer than two samples per feature: '
-               'most of this distance, and of its marks, is bias')
+               'chance alone adds about as much as stands in brackets')
 
 def _other_lines(r):
     def both(key, form):
