@@ -1,67 +1,65 @@
-"""Which γ for R1? Five strengths over three decades on MNIST and CIFAR-10, told the class, with the networks and rates of `gan_train`.
+"""Which γ for R1? None, and five strengths over four decades, on MNIST, the digits and CIFAR-10.
 
-As `gan_train` trains: dcgan without normalisation in D, R1 every fourth step, rates of 0.002 that fall, the average of G's weights. γ
-also with a quarter of the batch, and with pictures whose numbers are three times as large (of which D sees a third of the slope). 5,000
-samples are compared with as many of the test split in the features of the package's ruler.
+With the networks and rates of `gan_train`: told the class, dcgan without normalisation in D, R1 every fourth step, rates of 0.002 that
+fall, the average of G's weights. On MNIST γ also with a quarter of the batch, and with that batch on the same pictures at 16 and 64
+pixels. 5,000 samples are compared with as many of the test split in the features of the package's ruler, to whose size they are scaled,
+the real ones as well.
 
-usage: python benchmarks/gamma.py [--steps 1000] [--seeds 0 1 2] [--processes 2] [--keep FILE] [--only base batch scale]
+usage: python benchmarks/gamma.py [--steps 1000] [--seeds 0 1 2] [--processes 2] [--keep FILE] [--only mnist digits cifar10 batch 16 64]
 """
 import argparse
 from functools import cache
 
-import torch
+import torch, torch.nn.functional as F
 from common import run_all, save
 from gan_course.all import *
 from gan_course.evaluation import _neighbour_scores, _radii
 from search import splits
 from time_to_quality import Quiet
 
-gammas = [.03, .2, 1., 6., 30.]
-kinds = {'base': ('mnist', 128, 1.), 'cifar10': ('cifar10', 128, 1.), 'batch': ('mnist', 32, 1.), 'scale': ('mnist', 128, 3.)}
+gammas = [0., .01, .1, 1., 10., 100.]
+kinds = {                                 # set, batch, pixels on a side, times as many steps
+    'mnist': ('mnist', 128, 28, 1), 'batch': ('mnist', 32, 28, 1), '16': ('mnist', 32, 16, 1), '64': ('mnist', 32, 64, 1),
+    'digits': ('digits', 64, 28, 1), 'cifar10': ('cifar10', 32, 32, 3)}
 
 
-class Scaled:
-    "The same pictures with larger numbers."
-    def __init__(self, data, scale): self.data, self.scale = data, scale
-    def __iter__(self): return ((self.scale*x, y) for x, y in self.data)
-
-
-class Larger(torch.nn.Module):
-    "A G whose pictures have larger numbers."
-    def __init__(self, G, scale): super().__init__(); self.G, self.scale, self.z_dim, self.classes = G, scale, G.z_dim, G.classes
-    def forward(self, z, y): return self.scale*self.G(z, y)
+def sized(images, pixels):
+    "uint8 images at pixels×pixels, smoothed where they become smaller."
+    if images.shape[-1] == pixels: return images
+    return F.interpolate(images.float(), (pixels, pixels), mode='bilinear', antialias=True).round().to(torch.uint8)
 
 
 @cache
-def judge(set_):
-    "The package's ruler, and what it makes of 5,000 real test images."
+def judge(set_, pixels):
+    "The package's ruler, and what it makes of 5,000 real test images that were once of this size."
     net, _ = ruler(set_)
-    real = net.look(splits(set_, 'cpu')[1].images[:5000])[0].float()
-    return net, real, (_radii(real, 3), _radii(real, 5))
+    test = splits(set_, 'cpu')[1].images[:5000]
+    real = net.look(sized(sized(test, pixels), test.shape[-1]))[0].float()
+    return net, real, (_radii(real, 3), _radii(real, 5)), test.shape[-1]
 
 
-def seen(set_, samples):
-    net, real, radii = judge(set_)
-    fake = net.look(samples)[0].float()
+def seen(kind, samples):
+    "Distance, precision and coverage of uint8 images of the kind's size."
+    net, real, radii, size = judge(kinds[kind][0], kinds[kind][2])
+    fake = net.look(sized(samples, size))[0].float()
     s = _neighbour_scores(real, fake, *radii)
     return dict(distance=round(frechet_distance(fake, real), 3), precision=round(s['precision'], 3), coverage=round(s['coverage'], 3))
 
 
 def play(kind, gamma, seed, steps):
-    set_, batch, scale = kinds[kind]
+    set_, batch, pixels, longer = kinds[kind]
     train, _ = splits(set_, 'cpu')
-    data = ImageBatches(train.images, train.labels, train.classes, train.name, batch, 'cpu', seed)
+    data = ImageBatches(sized(train.images, pixels), train.labels, train.classes, train.name, batch, 'cpu', seed)
     set_seed(seed)
     G, D = dcgan(data.shape, d_norm='none', classes=len(data.classes))
-    if scale != 1: G = Larger(G, scale)
-    t = GANTrainer(G, D, penalty='r1', penalty_every=4, gamma=gamma, lr=2e-3, seed=seed, device='cpu', precision='fp32',
-                   cbs=[EMA(.99), LinearDecay(.4), Quiet()])
-    try: t.fit(data if scale == 1 else Scaled(data, scale), steps=steps)
+    penalty = dict(penalty='r1', penalty_every=4, gamma=gamma) if gamma else {}
+    t = GANTrainer(G, D, **penalty, lr=2e-3, seed=seed, device='cpu', precision='fp32', cbs=[EMA(.99), LinearDecay(.4), Quiet()])
+    try: t.fit(data, steps=longer*steps)
     except TrainingDiverged as e: return dict(diverged=str(e)[:200])
-    net = t.generator
-    samples = to_uint8(sample_from(net.G if scale != 1 else net, t.z_dim, 5000, labels=torch.arange(5000) % 10))
-    return dict(seconds=round(t.seconds), d_real=t.history[-1]['d_real'], d_fake=t.history[-1]['d_fake'],
-                **seen(set_, samples))
+    last = t.history[-len(t.history)//4:]                  # the last quarter of the run
+    curves = {k: round(sum(h[k] for h in last)/len(last), 4) for k in ('d_real', 'd_fake', 'penalty') if last[0][k] is not None}
+    samples = to_uint8(sample_from(t.generator, t.z_dim, 5000, labels=torch.arange(5000) % 10))
+    return dict(seconds=round(t.seconds), **curves, **seen(kind, samples))
 
 
 if __name__ == '__main__':
@@ -74,6 +72,6 @@ if __name__ == '__main__':
     a = p.parse_args()
     jobs = [dict(kind=k, gamma=g, seed=s, steps=a.steps) for s in a.seeds for k in a.only for g in gammas]
     rows = run_all(play, jobs, a.keep, a.processes)
-    floor = {s: seen(s, splits(s, 'cpu')[0].images[:5000]) for s in {kinds[k][0] for k in a.only}}
-    save('gamma',
-         kinds={k: dict(set=s, batch=b, scale=c) for k, (s, b, c) in kinds.items()}, steps=a.steps, samples=5000, real=floor, rows=rows)
+    real = {k: seen(k, sized(splits(kinds[k][0], 'cpu')[0].images[:5000], kinds[k][2])) for k in a.only}
+    about = {k: dict(zip(('set', 'batch', 'pixels', 'times_steps'), v)) for k, v in kinds.items()}
+    save('gamma', kinds=about, steps=a.steps, samples=5000, real=real, rows=rows)

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 import torch.nn.functional as F
+from fastcore.basics import patch
 from .core import *
 from .folders import *
 
@@ -51,31 +52,39 @@ class Batches:
 
     # A last, smaller batch is left out: its samples come in another round
     def __len__(self): return len(self.samples)//self.batch_size
-
-    def __repr__(self):
-        shape = '×'.join(map(str, self.shape)) or 'numbers'
-        classes = f'{len(self.classes)} classes, ' if self.classes else ''
-        return (f'{one_line(self.name)}: {len(self.samples)} {self.kind} {shape}, '
-                f'{classes}{len(self)} batches of {self.batch_size} on {self.device}')
-
     def ready(self, samples): return samples     # what is drawn, from what is stored
 
-    def __iter__(self):
-        if self.position >= len(self):       # the last iteration was left at its very end
-            self.round, self.position = self.round + 1, 0
-        # One seed for each (seed, round), far apart for neighbouring seeds
-        rng = torch.Generator().manual_seed(self.seed*1_000_003 + self.round)
-        order = torch.randperm(len(self.samples), generator=rng).to(self.device)
-        while self.position < len(self):
-            pick = order[self.position*self.batch_size:][:self.batch_size]
-            self.position += 1
-            yield self.ready(self.samples[pick]), self.labels[pick]
+# %% ../nbs/2_practice/04_data.ipynb #35872378
+@patch
+def __iter__(self:Batches):
+    if self.position >= len(self):       # the last iteration was left at its very end
         self.round, self.position = self.round + 1, 0
+    # One seed for each (seed, round), far apart for neighbouring seeds
+    rng = torch.Generator().manual_seed(self.seed*1_000_003 + self.round)
+    order = torch.randperm(len(self.samples), generator=rng).to(self.device)
+    while self.position < len(self):
+        pick = order[self.position*self.batch_size:][:self.batch_size]
+        self.position += 1
+        yield self.ready(self.samples[pick]), self.labels[pick]
+    self.round, self.position = self.round + 1, 0
 
-    def state_dict(self):
-        return {'round': self.round, 'position': self.position, 'seed': self.seed}
-    def load_state_dict(self, state):
-        for key in ('round', 'position', 'seed'): setattr(self, key, state[key])
+# %% ../nbs/2_practice/04_data.ipynb #35872380
+@patch
+def state_dict(self:Batches):
+    return {'round': self.round, 'position': self.position, 'seed': self.seed}
+
+# %% ../nbs/2_practice/04_data.ipynb #35872382
+@patch
+def load_state_dict(self:Batches, state):
+    for key in ('round', 'position', 'seed'): setattr(self, key, state[key])
+
+# %% ../nbs/2_practice/04_data.ipynb #35872384
+@patch
+def __repr__(self:Batches):
+    shape = '×'.join(map(str, self.shape)) or 'numbers'
+    classes = f'{len(self.classes)} classes, ' if self.classes else ''
+    return (f'{one_line(self.name)}: {len(self.samples)} {self.kind} {shape}, '
+            f'{classes}{len(self)} batches of {self.batch_size} on {self.device}')
 
 # %% ../nbs/2_practice/04_data.ipynb #fb8463da
 def to_float(

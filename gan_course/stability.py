@@ -159,10 +159,10 @@ symptoms = {
         'more data, augmentation, a stronger penalty, or stop earlier'),
     'd_wins': (lambda s: s['wins'] > .97 and s['coverage'] < .25 and s['moved'] < .6,
         'D is right in {wins:.1%} of all pairs, and the samples cover {coverage:.0%}',
-        'R1, the non-saturating loss, fewer D steps'),
+        'rates nearer to each other, R1, the non-saturating loss'),
     'collapsed': (
-        lambda s: s['spread'] < .25 and s['coverage'] < .25
-        or s['coverage'] < .1 and s['moved'] < .6,
+        lambda s: (s['spread'] < .25 and s['coverage'] < .25)
+        or (s['coverage'] < .1 and s['moved'] < .6),
         'samples vary {spread:.2f} times as much as the data and cover {coverage:.0%}',
         'a quicker D: a higher rate for it, or more D steps'),
     'oscillating': (lambda s: s['moved'] > .6 and s['coverage'] < .4,
