@@ -30,6 +30,10 @@ def cpu_name():
     except (OSError, StopIteration): return platform.processor() or platform.machine()
 
 
+def device_name(device):
+    return torch.cuda.get_device_name() if torch.device(device).type == 'cuda' else cpu_name()
+
+
 def save(name, **values):
     "Write gan_course/results/NAME.json with the command, the hardware, the versions and the date."
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
