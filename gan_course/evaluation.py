@@ -492,41 +492,75 @@ def _shuffled(images, rng):
     return images[torch.randperm(len(images), generator=rng).to(images.device)]
 
 # %% ../nbs/2_practice/06_evaluation.ipynb #640f000b
-def _compare_with(reference, m):
-    "A function of features; what depends on the reference alone is computed once."
-    # All by pairs: 5,000 of each are plenty, and single precision is enough for radii
-    reference = reference[:m]
-    part, within = torch.from_numpy(reference).float(), _alikeness(reference)
-    radii = [_radii(part, k) for k in (3, 5)] if m >= _neighbours_need else None
+def _pairs(features):
+    "What comparing with these features by pairs needs: radii of two kinds of balls."
+    ask = len(features) >= _neighbours_need
+    radii = [_radii(features, k) for k in (3, 5)] if ask else [features.new_empty(0)]*2
+    return dict(features=features, radii=torch.stack(radii))
+
+def _compare_with(features, radii, within):
+    "A function of features; `within`: how alike the reference's are to each other."
+    reference = features.double().numpy()
     def compare(f):
-        f = f[:m]
+        f = f[:len(reference)]
         kernel = float(_alikeness(f) + within - 2*_alikeness(f, reference))
-        four = (_neighbour_scores(part, torch.from_numpy(f).float(), *radii) if radii
-                else dict.fromkeys(_neighbour_names))
+        # Single precision is enough for radii
+        four = (_neighbour_scores(features, torch.from_numpy(f).float(), *radii)
+                if radii.numel() else dict.fromkeys(_neighbour_names))
         return dict(kernel_distance=kernel, **four)
     return compare
 
 # %% ../nbs/2_practice/06_evaluation.ipynb #640f0010
-def _kept(name, size, make):
+def _kept(name, size, make, complete=None):
     "What `make()` gives, tensors by name; those of large sets are kept for later."
     if size < 2000: return make()
-    path = cache_dir()/'features'/f'{name}.safetensors'
-    try:
-        kept = load_tensors(path)[0]
-        # Another version of this code may have made them: the first rows are compared
-        first = make(20).items()
-        if all(torch.allclose(kept[k][:20], v, atol=1e-3) for k, v in first): return kept
-    except (UserError, KeyError, RuntimeError): pass     # not there, or damaged
-    made = make()
+    path, made = cache_dir()/'features'/f'{name}.safetensors', None
+    shipped = files('gan_course').joinpath('rulers', path.name)
+    for there in (path, shipped):
+        try:
+            kept = load_tensors(there)[0]
+            # Another version may have made them: the first rows are compared
+            if all(torch.allclose(kept[k][:20], v, atol=1e-3) for k, v in make(20).items()):
+                if there is path or complete is None: return kept
+                made = complete(kept)
+                break
+        except (UserError, KeyError, RuntimeError): pass     # not there, or damaged
+    made = make() if made is None else made
     try: save_tensors(path, made)
     except (UserError, OSError): pass         # without a cache it takes longer, no more
     return made
 
-def _look_at_real(net, images):
-    "`net.look`, once for each network and set."
-    def make(n=None): return dict(zip(('features', 'probs'), net.look(images[:n])))
-    kept = _kept(f'{_weights_id(net)}-{_crc(images)}', len(images), make)
-    return kept['features'], kept['probs']
+# %% ../nbs/2_practice/06_evaluation.ipynb #95515478
+def _shares(probs):
+    "How often each class is the likeliest."
+    return torch.bincount(probs.argmax(1), minlength=probs.shape[1])/len(probs)
+
+def _what_real_gets(net, real, held_out, static, m):
+    "Tensors by name, of images alone that G has not made."
+    (own, own_p), (ref, ref_p) = net.look(real), net.look(held_out)
+    pairs = _pairs(ref[:m])
+    own, ref, noise = _features(own, ref, net.look(static)[0])
+    mean, cov = target = _gaussian(ref)
+    within = float(_alikeness(ref[:m]))
+    numbers = dict(
+        floor=_frechet(_gaussian(own), target), noise=_frechet(_gaussian(noise), target),
+        within=within, classifier_score=inception_score(own_p),
+        **_compare_with(**pairs, within=within)(own))
+    nan = float('nan')                       # for None, which is no number
+    numbers = {k: torch.tensor(nan if v is None else v, dtype=torch.float64)
+               for k, v in numbers.items()}
+    return dict(pairs, mean=torch.as_tensor(mean), cov=torch.as_tensor(cov),
+                shares=_shares(ref_p), **numbers)
+
+def _of_real(net, real, held_out, static, m):
+    "The same, once for each network and set."
+    def make(few=None):
+        if few: return dict(features=net.look(held_out[:few])[0])
+        return _what_real_gets(net, real, held_out, static, m)
+    # What comes with the package has no features
+    def whole(kept): return kept | _pairs(net.look(held_out[:m])[0])
+    name = f'real-{_weights_id(net)}-{_crc(real, held_out)}'
+    return _kept(name, max(len(real), len(held_out)), make, whole)
 
 # %% ../nbs/2_practice/06_evaluation.ipynb #640f000c
 def _same(train, test):
@@ -550,15 +584,11 @@ def _weights_id(net):
     "Eight hex digits that tell two extractors apart."
     return _crc(*net.state_dict().values())
 
-def _by_class(names, about):
-    "A function of probabilities: the classifier's score, and the share of each class."
-    def classes(p, of_these=None):
-        if about['task'] != 'class': return dict(classifier_score=None, classes=None)
-        counted = (p if of_these is None else of_these).argmax(1)
-        shares = (torch.bincount(counted, minlength=p.shape[1])/len(counted)).double()
-        return dict(classifier_score=inception_score(p),
-                    classes=dict(zip(names, shares.round(decimals=4).tolist())))
-    return classes
+def _by_class(names, about, score, shares):
+    "The classifier's score and the share of each class, if it knows classes."
+    if about['task'] != 'class': return dict(classifier_score=None, classes=None)
+    shares = shares.double().round(decimals=4).tolist()
+    return dict(classifier_score=score, classes=dict(zip(names, shares)))
 
 # %% ../nbs/2_practice/06_evaluation.ipynb #61254f87
 def _protocol(n, real, ref, m, train, net, about, seen, why_not):
@@ -598,22 +628,27 @@ def score(
     static = torch.randint(0, 256, static, dtype=torch.uint8, generator=rng)
     copied, why_not = _copied(samples, seen, held_out, same=_same(train, test))
 
-    looks = [net.look(samples), _look_at_real(net, real), _look_at_real(net, held_out),
-             net.look(static)]
-    fake, real, ref, static = _features(*[f for f, _ in looks])
-    fake_p, real_p, ref_p = [p for _, p in looks[:3]]
-    target = _gaussian(ref)
+    m = min(n, len(real), len(held_out), 5000)    # neighbours compare only at one size
+    known = _of_real(net, real, held_out, static, m)
+    number = {k: v.item() for k, v in known.items() if not v.ndim}
+    target = known['mean'].numpy(), known['cov'].numpy()
+    compare = _compare_with(known['features'], known['radii'], number['within'])
+    fake, fake_p = net.look(samples)
+    fake, = _features(fake)
     def to_real(f, _=None): return _frechet(_gaussian(f), target)
-    distance, floor, noise = map(to_real, (fake, real, static))
-    error = standard_error(to_real, fake, ref) if n >= 100 else None
+    distance, noise = to_real(fake), number['noise']
+    error = standard_error(to_real, fake, fake) if n >= 100 else None
 
-    m = min(n, len(real), len(ref), 5000)     # neighbours compare only at one size
-    compare, classes = _compare_with(ref, m), _by_class(train.classes, about)
+    compared = compare(fake)
+    got = {k: None if number[k] != number[k] else number[k] for k in compared}     # NaN
+    classes = [_by_class(train.classes, about, s, shares) for s, shares in (
+        (inception_score(fake_p), _shares(fake_p)),
+        (number['classifier_score'], known['shares']))]
     return dict(
-        frechet_distance=distance, standard_error=error, floor=floor, noise=noise,
-        percent_of_noise=100*distance/noise, **compare(fake), **classes(fake_p),
-        memorisation=copied, real=compare(real) | classes(real_p, of_these=ref_p),
-        protocol=_protocol(n, real, ref, m, train, net, about, seen, why_not))
+        frechet_distance=distance, standard_error=error, floor=number['floor'],
+        noise=noise, percent_of_noise=100*distance/noise, **compared, **classes[0],
+        memorisation=copied, real=got | classes[1],
+        protocol=_protocol(n, real, held_out, m, train, net, about, seen, why_not))
 
 # %% ../nbs/2_practice/06_evaluation.ipynb #620f0021
 def headline(

@@ -24,7 +24,7 @@ def keep(output):
 
 
 def packed(image):
-    "A picture as PNG, the smaller of two: in as few channels as hold it, or from a palette."
+    "A picture as PNG, the smaller of two: in as few channels as hold it, or from a palette that shows no difference."
     pixels = np.array(image.convert('RGBA'))
     edge = pixels[..., 3] < 255                # letters and lines have soft edges: sixteen steps of softness are enough
     pixels[edge] = np.minimum((pixels[edge] + np.array([4, 4, 4, 8]))//[8, 8, 8, 17]*[8, 8, 8, 17], 255)
@@ -35,6 +35,10 @@ def packed(image):
     if len(colours) <= 256:
         ways.append(Image.fromarray(which.reshape(pixels.shape[:2]).astype(np.uint8), 'P'))
         ways[1].putpalette(colours.astype(np.uint8).tobytes(), 'RGBA')
+    else:        # soft edges on coloured grounds: 256 colours may still be all that an eye tells apart
+        few = Image.fromarray(pixels).quantize(256, method=Image.Quantize.FASTOCTREE)
+        error = np.abs(np.array(few.convert('RGBA')).astype(int) - pixels)
+        if error.max() <= 32 and error.mean() <= 1: ways.append(few)
     files = [io.BytesIO() for _ in ways]
     for way, file in zip(ways, files): way.save(file, 'PNG', optimize=True)
     return min((file.getvalue() for file in files), key=len)
