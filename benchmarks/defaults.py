@@ -6,7 +6,7 @@ else to do. 10,000 samples of the averaged generator, labels drawn as in the dat
 the package and by a judge of another kind (search.py). `few`: digits with so few pictures of each class, told it or nothing.
 `--photos`: CIFAR-10, told, in five minutes, by the ruler alone.
 
-The first 60 samples of seed 0, told, become nbs/images/SET.png, a column for each class.
+The first 60 samples of seed 0, told, become nbs/images/SET.png (CIFAR-10: .webp), a column for each class.
 
 usage: python benchmarks/defaults.py [--sets …] [--how told flat nothing] [--seeds 0 1 2] [--minutes 2] [--few] [--photos] [--keep FILE]
 """
@@ -53,7 +53,10 @@ def picture(set, keep, rows=6):
     "The first samples of the run with seed 0, twice as large."
     samples = torch.load(Path(keep)/f'{set}_told_0_0.pt', weights_only=True)
     grid = Image.fromarray(image_grid(samples[:10*rows], ncol=10))
-    grid.resize((2*grid.width, 2*grid.height), Image.Resampling.NEAREST).save(root/'nbs'/'images'/f'{set}.png', optimize=True)
+    grid = grid.resize((2*grid.width, 2*grid.height), Image.Resampling.NEAREST)
+    where = root/'nbs'/'images'/set
+    if set == 'cifar10': grid.save(f'{where}.webp', quality=88, method=6)      # photographs, which PNG does not make smaller
+    else: grid.save(f'{where}.png', optimize=True)
 
 
 if __name__ == '__main__':

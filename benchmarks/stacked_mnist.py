@@ -3,10 +3,10 @@ blue of one picture, so each of the thousand numbers from 000 to 999 is a mode, 
 channel.
 
 The losses and penalties of the table of Huang et al. 2024 (R3GAN): relativistic or not; nothing, R1, or R1 and R2, here with three γ. Thin
-DCGAN networks without normalisation in D, each game with a D of 8 channels and with one of 2; and with the first seed and
-without a penalty also with one of 16, to tell what is D's share and what is G's. Modes are counted among 25,600 samples of the average of G's weights, KL is that
-of their shares from equal shares; real stacks, drawn and counted in the same way, give the floor. Scores at a half, three quarters and the
-end of a run tell whether KL is still falling.
+DCGAN networks without normalisation in D, each game with a D of 8 channels and with one of 2; and with the first seed and without a
+penalty also with one of 16, to tell what is D's share and what is G's. Modes are counted among 25,600 samples of the average of G's
+weights, KL is that of their shares from equal shares; real stacks, drawn and counted in the same way, give the floor. Scores at a half,
+three quarters and the end of a run tell whether KL is still falling.
 
 usage: python benchmarks/stacked_mnist.py [--steps 6000] [--seeds 0 1] [--d_widths 2 8] [--processes 2] [--device cpu] [--keep FILE]
 """

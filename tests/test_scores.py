@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from gan_course.core import UserError
-from gan_course.data import image_data, to_float
+from gan_course.data import data_or_digits, image_data, to_float
 from gan_course.evaluation import Classifier, inception_fid, memorisation, nearest, report, score
 
 TRAIN, TEST = [image_data('digits', 1, split=s, device='cpu') for s in ('train', 'test')]
@@ -181,3 +181,26 @@ def test_kept_numbers_of_another_version_are_made_again(tmp_path, monkeypatch):
     assert last(2) == 5998 and last(2) == 5998
     evaluation._kept('small', 100, version(1))
     assert not (tmp_path/'features'/'small.safetensors').exists()
+
+
+def test_what_comes_with_the_package_is_what_real_images_get(tmp_path, monkeypatch):
+    "A first score of MNIST takes the numbers of real images from the package; made anew they are the same."
+    from gan_course import evaluation
+    monkeypatch.setattr(evaluation, 'cache_dir', lambda: tmp_path)
+    train, test = [data_or_digits('mnist', split=s, batch_size=1, device='cpu') for s in ('train', 'test')]
+    if train.name != 'mnist': pytest.skip('MNIST is not here')
+    made, looked = evaluation._what_real_gets, []
+    def remembered(*a):
+        looked.append((a, made(*a)))
+        return looked[-1][1]
+    monkeypatch.setattr(evaluation, '_what_real_gets', remembered)
+    given = []
+    kept = evaluation._of_real
+    monkeypatch.setattr(evaluation, '_of_real', lambda *a: given.append((a, kept(*a))) or given[-1][1])
+    r = score(train.images[-10_000:], train, test)
+    assert not looked                                         # the package had them
+    (asked, brought), = given
+    anew = remembered(*asked)
+    assert anew.keys() == brought.keys()
+    for k, v in anew.items(): torch.testing.assert_close(brought[k], v, rtol=1e-4, atol=1e-4)
+    assert r['floor'] == pytest.approx(anew['floor'].item(), rel=1e-4) and r['memorisation'] > .9
