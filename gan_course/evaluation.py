@@ -520,7 +520,8 @@ def _kept(name, size, make, complete=None):
         try:
             kept = load_tensors(there)[0]
             # Another version may have made them: the first rows are compared
-            if all(torch.allclose(kept[k][:20], v, atol=1e-3) for k, v in make(20).items()):
+            first = make(20).items()
+            if all(torch.allclose(kept[k][:20], v, atol=1e-3) for k, v in first):
                 if there is path or complete is None: return kept
                 made = complete(kept)
                 break
