@@ -536,6 +536,7 @@ def _shares(probs):
     "How often each class is the likeliest."
     return torch.bincount(probs.argmax(1), minlength=probs.shape[1])/len(probs)
 
+# %% ../nbs/2_practice/06_evaluation.ipynb #95515480
 def _what_real_gets(net, real, held_out, static, m):
     "Tensors by name, of images alone that G has not made."
     (own, own_p), (ref, ref_p) = net.look(real), net.look(held_out)
@@ -553,6 +554,7 @@ def _what_real_gets(net, real, held_out, static, m):
     return dict(pairs, mean=torch.as_tensor(mean), cov=torch.as_tensor(cov),
                 shares=_shares(ref_p), **numbers)
 
+# %% ../nbs/2_practice/06_evaluation.ipynb #95515482
 def _of_real(net, real, held_out, static, m):
     "The same, once for each network and set."
     def make(few=None):
@@ -560,7 +562,8 @@ def _of_real(net, real, held_out, static, m):
         return _what_real_gets(net, real, held_out, static, m)
     # What comes with the package has no features
     def whole(kept): return kept | _pairs(net.look(held_out[:m])[0])
-    name = f'real-{_weights_id(net)}-{_crc(real, held_out)}'
+    # Numbers of other measures must not be taken for these: count up if one changes
+    name = f'real-v1-{_weights_id(net)}-{_crc(real, held_out)}'
     return _kept(name, max(len(real), len(held_out)), make, whole)
 
 # %% ../nbs/2_practice/06_evaluation.ipynb #640f000c
