@@ -14,7 +14,6 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, PngImagePlugin
@@ -270,6 +269,7 @@ def build(
 # %% ../nbs/api/core.ipynb #a12f36ce
 def house_style():
     "From now on matplotlib draws figures that read on light and on dark pages alike."
+    import matplotlib.pyplot as plt     # half a second, which a command that draws nothing need not wait for
     grey = '#7f7f7f'        # as far from white as from the dark pages' #222
     colours = ['#1f77b4', '#d2691e', '#2ca02c', '#d62728', '#9467bd', '#9c6b4f', '#d6569f', grey, '#8a8a1f', '#138d9e']
     plt.rcParams.update({'axes.prop_cycle': plt.cycler(color=colours), 'grid.alpha': .4, 'legend.framealpha': 0})
@@ -353,6 +353,7 @@ def show_images(
     scale:float=None  # inches per image (default: the grid is 8 inches wide at most)
 ):
     "Draw a grid of images."
+    import matplotlib.pyplot as plt
     grid = image_grid(images, ncol)
     if ax is None:
         ncol = min(ncol, len(images)); scale = scale or min(.7, 8/ncol)
@@ -395,6 +396,7 @@ def plot_history(
     axs=None      # two matplotlib axes (default: a new figure)
 ):
     "Draw the two losses, and what D says of real and fake (½ in probability is a tie)."
+    import matplotlib.pyplot as plt
     axs = plt.subplots(1, 2, figsize=(8, 2.6), layout='tight')[1] if axs is None else axs
     step = [r['step'] for r in rows]
     for key in ('d_loss', 'g_loss'): axs[0].plot(step, [r[key] for r in rows], label=key)

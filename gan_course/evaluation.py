@@ -75,7 +75,7 @@ def _span(x): return x.min().item(), x.max().item()
 # %% ../nbs/2_practice/06_evaluation.ipynb #640f0007
 def _as_float(x, what):
     "Pictures as float32 in [−1, 1], without a change of `x`; other ranges are refused."
-    if x.dtype == torch.uint8: return x.float()/127.5 - 1
+    if x.dtype == torch.uint8: return x.float().div_(127.5).sub_(1)
     low, high = _span(x)
     if -1.05 <= low and high <= 1.05: return x.float()
     cure = ' (x/127.5 - 1)' if low >= 0 and high <= 255.5 else ''
@@ -88,10 +88,12 @@ def _one_unit(
 ) -> list: # the same as float32 in [−1, 1]
     "Pictures in one unit; a set from 0 to 1 among others that reach further is refused."
     floats = [_as_float(x, name) for name, x in sets.items()]
-    spans = [_span(x) for x in floats]
+    given = [_span(x) for x in sets.values()]
+    spans = [(low/127.5 - 1, high/127.5 - 1) if x.dtype == torch.uint8 else (low, high)
+             for x, (low, high) in zip(sets.values(), given)]
     for i, (name, x) in enumerate(sets.items()):
         lows, highs = zip(*(spans[:i] + spans[i + 1:]))
-        low, high = _span(x)
+        low, high = given[i]
         if x.dtype == torch.uint8:
             if (low, high) == (0, 1) and max(highs) > -.9:
                 raise UserError(f'{name}: bytes of 0 and 1 only: '
@@ -347,10 +349,14 @@ def inception_score(
     return float(np.exp((p*(log(p) - log(p.mean(0)))).sum(1).mean()))
 
 # %% ../nbs/2_practice/06_evaluation.ipynb #5e544869
-def _chunks(a, b, rows=1000):
+def _chunks(a, b, rows=500):
     "Distances from each row of `a` to all of `b`, `rows` at a time."
+    squares = b.square().sum(1)                # once; torch.cdist copies `b` at each call
     for start in range(0, len(a), rows):
-        yield slice(start, start + rows), torch.cdist(a[start:start + rows], b)
+        part = a[start:start + rows]
+        d = torch.addmm(squares, part, b.T, alpha=-2)        # ‖b‖² − 2⟨a,b⟩ …
+        d += part.square().sum(1, keepdim=True)              # … + ‖a‖² = ‖a − b‖²
+        yield slice(start, start + rows), d.clamp_(min=0).sqrt_()
 
 def _radii(x, k):
     "Distance of each point to its k-th nearest neighbour, itself not counted."
@@ -428,7 +434,7 @@ def nearest(
 ) -> tuple: # (N distances to the nearest point of b, its N indices)
     "The nearest neighbour in `b` of each point of `a`."
     (a, b), _ = _comparable(a=a, b=b)
-    index = torch.cat([d.argmin(1) for _, d in _chunks(a, b, 500)])
+    index = torch.cat([d.argmin(1) for _, d in _chunks(a, b)])
     # Exact for copies, which the fast matrix of distances is not
     return (a - b[index]).norm(dim=1), index
 
@@ -436,7 +442,7 @@ def nearest(
 def _ratio(points, train, k=3):
     "Distance to the nearest row of `train`, relative to the k-th nearest: 0 for a copy."
     ratios = []
-    for rows, d in _chunks(points, train, 500):
+    for rows, d in _chunks(points, train):
         index = d.topk(min(k, len(train)), largest=False)[1]
         near = (points[rows, None] - train[index]).norm(dim=2).sort(1)[0]    # exact again
         ratios.append(near[:, 0]/near[:, -1].clamp(min=1e-12))
