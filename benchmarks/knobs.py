@@ -5,6 +5,7 @@
 - momentum: β₁ of Adam
 - gamma: six strengths of R1 over five decades, at two rates, and with the ring four times as large (γ of what?)
 - batch: 8 to 512 samples, with the same number of steps, and with the same number of samples
+- spectral: spectral normalisation of D, at three rates and three β₁, beside the same games without it
 - smoothing: one-sided and two-sided label smoothing, where D is far ahead and where it is not
 
 usage: python benchmarks/knobs.py [--keep FILE] [--steps 2000] [--processes 2]
@@ -29,6 +30,8 @@ settings = [
     *[('momentum', {**calm, 'betas': [b, .99], **how}) for b in (0., .5, .9) for how in ({}, dict(penalty='r1', gamma=.1))],
     *[('gamma', dict(lr=lr, d_lr=lr, penalty='r1', gamma=g, scale=s)) for s in (1., 4.) for lr in (1e-3, 5e-3) for g in gammas],
     *[('batch', {**calm, 'batch': b, 'share': share}) for b in (8, 32, 128, 512) for share in ('steps', 'samples')],
+    *[('spectral', {**calm, 'lr': lr, 'd_lr': lr, 'betas': [b, .99], 'spectral': s}) for lr in (1e-3, 5e-3, 2e-2) for b in (0., .5, .9)
+      for s in (False, True)],
     *[('smoothing', {**how, 'smooth': s}) for how in (calm, far_ahead) for s in (None, 'one-sided', 'two-sided')]]
 
 
