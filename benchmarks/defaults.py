@@ -1,20 +1,25 @@
 """What gan_train makes of each set when it is told nothing else: before and after, with labels and without.
 
-`told`: the set as it is. `flat`: the same pictures without their classes, as a folder of one's own would be. `nothing`:
---unconditional. Trained by the recipe on all cores for two minutes (digits 1.5), one run after the other; the machine must have nothing
-else to do. 10,000 samples of the averaged generator, labels drawn as in the data, against the test split by the ruler that comes with
-the package and by a judge of another kind (search.py). `few`: digits with so few pictures of each class, told it or nothing.
-`--photos`: CIFAR-10, told, in five minutes, by the ruler alone.
+`told`: the set as it is. `flat`: the same pictures without their classes, as a folder of one's own would be. `nothing`: --unconditional.
+Trained by the recipe on all cores for two minutes (digits 1.5), one run after the other; the machine must have nothing else to do. 10,000
+samples of the averaged generator, labels drawn as in the data, against the test split by the ruler that comes with the package and by a
+judge of another kind (search.py); precision and coverage against its first 5,000 images. `real`: what the first 10,000 training images
+get. `few`: digits with so few pictures of each class, told it or nothing. `--photos`: CIFAR-10, told, in five minutes and in the fifteen
+of the default, and told nothing in fifteen, by the ruler alone. `--like_record`: not for minutes, but for as many steps as the record's
+runs of that set and kind had (their median), two runs at a time, and by the ruler alone, since a judge that is trained on another machine
+is another judge: for further seeds on a machine of another pace.
 
 The first 60 samples of seed 0, told, become nbs/images/SET.png (CIFAR-10: .webp), a column for each class.
 
-usage: python benchmarks/defaults.py [--sets …] [--how told flat nothing] [--seeds 0 1 2] [--minutes 2] [--few] [--photos] [--keep FILE]
+usage: python benchmarks/defaults.py [--sets …] [--how told flat nothing] [--seeds 0 1 2] [--minutes 2] [--few] [--photos] [--like_record]
+       [--keep FILE]
 """
-import argparse, json
+import argparse, json, sys
 from pathlib import Path
+from statistics import median_low
 
 import torch
-from common import root, run_all, save
+from common import cpu_name, results, root, run_all, save
 from gan_course.all import *
 from gan_course.recipes import recipes
 from PIL import Image
@@ -22,7 +27,7 @@ from search import judge_for, seen_by, splits
 from time_to_quality import Quiet
 
 
-def one(set, how, seed, minutes, keep, each=0):
+def one(set, how, seed, minutes, keep, each=0, steps=None):
     train, test = splits(set, 'cpu')
     recipe = recipes['dcgan']
     images, labels = train.images, train.labels.clone()
@@ -32,21 +37,31 @@ def one(set, how, seed, minutes, keep, each=0):
         images, labels = images[rank < each], labels[rank < each]
     classes = train.classes if how != 'flat' else []
     data = ImageBatches(images, labels if classes else None, classes, train.name, 1, 'cpu', seed)
-    asked = dict(seed=seed, minutes=minutes)
+    asked = dict(seed=seed, steps=steps) if steps else dict(seed=seed, minutes=minutes)
     if how == 'nothing': asked['conditional'] = False
     elif each: asked['conditional'] = True
     settled = recipe.settle(asked, data)
     data.batch_size = settled['batch_size']
     recipe.prepare(data, settled)
     t = recipe.make(data, settled, 'cpu', [Quiet()])
-    t.fit(data, minutes=minutes)
+    t.fit(data, steps=steps, minutes=None if steps else minutes)
     samples = to_uint8(t.sample(10000, seed=0, labels=labels_as_in(train, t.G, 10000)))
     torch.save(to_uint8(t.sample(100, seed=0)), Path(keep)/f'{set}_{how}_{seed}_{each}.pt')
     settings = {k: settled[k] for k in ('conditional', 'penalty', 'penalty_every', 'lr', 'd_lr', 'ema', 'precision')}
     by = dict(ruler=ruler(set)[0])
-    if set != 'cifar10': by['judge'] = judge_for(set, 'cpu', keep)
-    return dict(steps=t.step, settings={**settings, 'groups': settled['own']['groups']},
+    if set != 'cifar10' and not steps: by['judge'] = judge_for(set, 'cpu', keep)
+    return dict(steps=t.step, cpu=cpu_name(), settings={**settings, 'groups': settled['own']['groups']},
                 **{who: seen_by(net, 'cpu', samples, train, test) for who, net in by.items()})
+
+
+def real(set):
+    train, test = splits(set, 'cpu')
+    return seen_by(ruler(set)[0], 'cpu', train.images[:10000], train, test)
+
+
+def steps_of_record(set, how):
+    record = json.loads((results/'defaults.json').read_text())
+    return median_low(r['steps'] for r in record['rows'] if (r['set'], r['how']) == (set, how))
 
 
 def picture(set, keep, rows=6):
@@ -67,9 +82,10 @@ if __name__ == '__main__':
     p.add_argument('--minutes', type=float, help='default: 2, for digits 1.5')
     p.add_argument('--few', action='store_true')
     p.add_argument('--photos', action='store_true')
+    p.add_argument('--like_record', action='store_true')
     p.add_argument('--keep', default='runs/defaults/rows.jsonl', help='file of finished runs, which are not repeated')
     a = p.parse_args()
-    if a.photos: a.sets, a.how, a.seeds, a.minutes = ['cifar10'], ['told'], [0], a.minutes or 5.
+    if a.photos: a.sets, a.seeds = ['cifar10'], [0]
     folder = Path(a.keep).parent; folder.mkdir(parents=True, exist_ok=True)
     common = dict(keep=str(folder))
     if a.few:
@@ -77,9 +93,17 @@ if __name__ == '__main__':
     else:
         jobs = [dict(set=s, how=h, seed=seed, minutes=a.minutes or (1.5 if s == 'digits' else 2.), **common)
                 for seed in a.seeds for s in a.sets for h in a.how]
-    run_all(one, jobs, a.keep)
+    if a.photos:       # the picture is that of the last one that is told
+        jobs = [{**jobs[0], 'how': how, 'minutes': minutes} for how, minutes in (('told', 5.), ('told', 15.), ('nothing', 15.))]
+    if a.like_record: jobs = [dict(steps=steps_of_record(j['set'], j['how']), **j) for j in jobs]
+    run_all(one, jobs, a.keep, 2 if a.like_record else 1)
     rows = [json.loads(line) for line in Path(a.keep).read_text().splitlines()]       # also of earlier calls with this file
     if not a.few:
-        for s in a.sets: picture(s, folder)
+        for s in a.sets:
+            if 'told' in a.how and 0 in a.seeds: picture(s, folder)
     for r in rows: r.pop('keep')
-    save('defaults_few' if a.few else 'defaults_photos' if a.photos else 'defaults', rows=rows)
+    further = {}
+    if a.like_record:          # the record keeps the command that it began with
+        further, sys.argv[1:] = dict(further=' '.join(sys.argv[1:])), ['--keep', 'FILE']
+    save('defaults_few' if a.few else 'defaults_photos' if a.photos else 'defaults',
+         real={s: real(s) for s in dict.fromkeys(r['set'] for r in rows)}, rows=rows, **further)
