@@ -28,6 +28,7 @@ def published(minutes):
             print(f'training {name}', flush=True)
             how = ['--resume'] if folder.exists() else ['--minutes', minutes] if minutes else []
             run('train', name, '--out', folder, *how)
+            (folder/'done').touch()
         yield str(folder)
 
 
