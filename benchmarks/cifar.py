@@ -17,9 +17,8 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from common import recipe, recipe_of, root, run_all, save
+from common import networks_then, recipe, recipe_of, root, run_all, save
 from gan_course.all import *
-from gan_course.core import builders
 from PIL import Image
 from time_to_quality import Judge, Quiet
 
@@ -30,7 +29,7 @@ def trainer_for(arch, data, seed, cbs=(), classes=0, **changes):
     set_seed(seed)
     options = dict(loss=wants.get('loss', 'non_saturating'), penalty=wants.get('penalty', 'none'),
                    lr=wants.get('lr', recipe['lr']), d_lr=wants.get('d_lr'))
-    G, D = builders[arch](data.shape, classes=classes)
+    G, D = networks_then(arch, data.shape, classes=classes)
     return GANTrainer(G, D, **{**options, **changes}, seed=seed, device='cpu',
                       cbs=[EMA(recipe['ema']), LinearDecay(recipe['decay_start']), Quiet(), *cbs])
 
@@ -43,8 +42,8 @@ class ByHand:
     def __init__(self, arch, data, gamma=1.):
         set_seed(0)
         wants = recipe_of.get(arch, {})
-        self.G, self.D = [net.to(memory_format=torch.channels_last) for net in builders[arch](data.shape)]
-        self.mean = builders[arch](data.shape)[0].to(memory_format=torch.channels_last).requires_grad_(False)
+        self.G, self.D = [net.to(memory_format=torch.channels_last) for net in networks_then(arch, data.shape)]
+        self.mean = networks_then(arch, data.shape)[0].to(memory_format=torch.channels_last).requires_grad_(False)
         self.mean.load_state_dict(self.G.state_dict())
         lr = wants.get('lr', recipe['lr'])
         self.opt_g, self.opt_d = [torch.optim.Adam(net.parameters(), lr, betas=(0., .99), fused=True) for net in (self.G, self.D)]

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 import gan_course
 
+from gan_course.core import builders
 from gan_course.recipes import recipes
 
 root = Path(__file__).resolve().parent.parent
@@ -23,6 +24,11 @@ def _wants(r):
 
 
 recipe_of = {name: _wants(recipes[name]) for name in ('resnet', 'r3gan')}      # where a network wants something else
+
+
+def networks_then(arch, shape, **options):
+    "G and D as they were when the older records were made: without smooth doublings in a DCGAN of colour pictures below 64 pixels."
+    return builders[arch](shape, **({'up': None, **options} if arch == 'dcgan' else options))
 
 
 def cpu_name():

@@ -4,14 +4,13 @@
 Trained by the recipe on all cores for two minutes (digits 1.5), one run after the other; the machine must have nothing else to do. 10,000
 samples of the averaged generator, labels drawn as in the data, against the test split by the ruler that comes with the package and by a
 judge of another kind (search.py); precision and coverage against its first 5,000 images. `real`: what the first 10,000 training images
-get. `few`: digits with so few pictures of each class, told it or nothing. `--photos`: CIFAR-10, told, in five minutes and in the fifteen
-of the default, and told nothing in fifteen, by the ruler alone. `--like_record`: not for minutes, but for as many steps as the record's
-runs of that set and kind had (their median), two runs at a time, and by the ruler alone, since a judge that is trained on another machine
-is another judge: for further seeds on a machine of another pace.
+get. `few`: digits with so few pictures of each class, told it or nothing. `--like_record`: not for minutes, but for as many steps as the
+record's runs of that set and kind had (their median), two runs at a time, and by the ruler alone, since a judge that is trained on another
+machine is another judge: for further seeds on a machine of another pace. CIFAR-10 has a file of its own, photos.py.
 
-The first 60 samples of seed 0, told, become nbs/images/SET.png (CIFAR-10: .webp), a column for each class.
+The first 60 samples of seed 0, told, become nbs/images/SET.png, a column for each class.
 
-usage: python benchmarks/defaults.py [--sets …] [--how told flat nothing] [--seeds 0 1 2] [--minutes 2] [--few] [--photos] [--like_record]
+usage: python benchmarks/defaults.py [--sets …] [--how told flat nothing] [--seeds 0 1 2] [--minutes 2] [--few] [--like_record]
        [--keep FILE]
 """
 import argparse, json, sys
@@ -27,30 +26,35 @@ from search import judge_for, seen_by, splits
 from time_to_quality import Quiet
 
 
-def one(set, how, seed, minutes, keep, each=0, steps=None):
-    train, test = splits(set, 'cpu')
-    recipe = recipes['dcgan']
-    images, labels = train.images, train.labels.clone()
-    if each:
-        rank = torch.zeros_like(labels)
-        for c in range(len(train.classes)): rank[labels == c] = torch.arange((labels == c).sum())
-        images, labels = images[rank < each], labels[rank < each]
-    classes = train.classes if how != 'flat' else []
-    data = ImageBatches(images, labels if classes else None, classes, train.name, 1, 'cpu', seed)
+def by_recipe(train, how, seed, steps=None, minutes=None):
+    "A trainer after a run of gan_train's default, the classes `told`, taken away (`flat`) or there and not told (`nothing`); its settings."
+    recipe, classes = recipes['dcgan'], train.classes if how != 'flat' else []
+    data = ImageBatches(train.images, train.labels.clone() if classes else None, classes, train.name, 1, 'cpu', seed)
     asked = dict(seed=seed, steps=steps) if steps else dict(seed=seed, minutes=minutes)
-    if how == 'nothing': asked['conditional'] = False
-    elif each: asked['conditional'] = True
-    settled = recipe.settle(asked, data)
+    settled = recipe.settle({**asked, **({} if how == 'flat' else dict(conditional=how == 'told'))}, data)
     data.batch_size = settled['batch_size']
     recipe.prepare(data, settled)
     t = recipe.make(data, settled, 'cpu', [Quiet()])
     t.fit(data, steps=steps, minutes=None if steps else minutes)
+    settings = {k: settled[k] for k in ('conditional', 'penalty', 'penalty_every', 'lr', 'd_lr', 'ema', 'precision')}
+    return t, {**settings, 'groups': settled['own']['groups']}
+
+
+def some_of_each(data, n):
+    "The first n pictures of each class."
+    rank = torch.zeros_like(data.labels)
+    for c in range(len(data.classes)): rank[data.labels == c] = torch.arange((data.labels == c).sum())
+    return ImageBatches(data.images[rank < n], data.labels[rank < n], data.classes, data.name, 1, 'cpu')
+
+
+def one(set, how, seed, minutes, keep, each=0, steps=None):
+    train, test = splits(set, 'cpu')
+    t, settings = by_recipe(some_of_each(train, each) if each else train, how, seed, steps, minutes)
     samples = to_uint8(t.sample(10000, seed=0, labels=labels_as_in(train, t.G, 10000)))
     torch.save(to_uint8(t.sample(100, seed=0)), Path(keep)/f'{set}_{how}_{seed}_{each}.pt')
-    settings = {k: settled[k] for k in ('conditional', 'penalty', 'penalty_every', 'lr', 'd_lr', 'ema', 'precision')}
     by = dict(ruler=ruler(set)[0])
-    if set != 'cifar10' and not steps: by['judge'] = judge_for(set, 'cpu', keep)
-    return dict(steps=t.step, cpu=cpu_name(), settings={**settings, 'groups': settled['own']['groups']},
+    if not steps: by['judge'] = judge_for(set, 'cpu', keep)
+    return dict(steps=t.step, cpu=cpu_name(), settings=settings,
                 **{who: seen_by(net, 'cpu', samples, train, test) for who, net in by.items()})
 
 
@@ -69,9 +73,7 @@ def picture(set, keep, rows=6):
     samples = torch.load(Path(keep)/f'{set}_told_0_0.pt', weights_only=True)
     grid = Image.fromarray(image_grid(samples[:10*rows], ncol=10))
     grid = grid.resize((2*grid.width, 2*grid.height), Image.Resampling.NEAREST)
-    where = root/'nbs'/'images'/set
-    if set == 'cifar10': grid.save(f'{where}.webp', quality=88, method=6)      # photographs, which PNG does not make smaller
-    else: grid.save(f'{where}.png', optimize=True)
+    grid.save(root/'nbs'/'images'/f'{set}.png', optimize=True)
 
 
 if __name__ == '__main__':
@@ -81,11 +83,9 @@ if __name__ == '__main__':
     p.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
     p.add_argument('--minutes', type=float, help='default: 2, for digits 1.5')
     p.add_argument('--few', action='store_true')
-    p.add_argument('--photos', action='store_true')
     p.add_argument('--like_record', action='store_true')
     p.add_argument('--keep', default='runs/defaults/rows.jsonl', help='file of finished runs, which are not repeated')
     a = p.parse_args()
-    if a.photos: a.sets, a.seeds = ['cifar10'], [0]
     folder = Path(a.keep).parent; folder.mkdir(parents=True, exist_ok=True)
     common = dict(keep=str(folder))
     if a.few:
@@ -93,8 +93,6 @@ if __name__ == '__main__':
     else:
         jobs = [dict(set=s, how=h, seed=seed, minutes=a.minutes or (1.5 if s == 'digits' else 2.), **common)
                 for seed in a.seeds for s in a.sets for h in a.how]
-    if a.photos:       # the picture is that of the last one that is told
-        jobs = [{**jobs[0], 'how': how, 'minutes': minutes} for how, minutes in (('told', 5.), ('told', 15.), ('nothing', 15.))]
     if a.like_record: jobs = [dict(steps=steps_of_record(j['set'], j['how']), **j) for j in jobs]
     run_all(one, jobs, a.keep, 2 if a.like_record else 1)
     rows = [json.loads(line) for line in Path(a.keep).read_text().splitlines()]       # also of earlier calls with this file
@@ -105,5 +103,5 @@ if __name__ == '__main__':
     further = {}
     if a.like_record:          # the record keeps the command that it began with
         further, sys.argv[1:] = dict(further=' '.join(sys.argv[1:])), ['--keep', 'FILE']
-    save('defaults_few' if a.few else 'defaults_photos' if a.photos else 'defaults',
+    save('defaults_few' if a.few else 'defaults',
          real={s: real(s) for s in dict.fromkeys(r['set'] for r in rows)}, rows=rows, **further)

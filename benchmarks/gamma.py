@@ -12,7 +12,7 @@ import argparse
 from functools import cache, partial
 
 import torch, torch.nn.functional as F
-from common import device_name, run_all, save
+from common import device_name, networks_then, run_all, save
 from gan_course.all import *
 from gan_course.evaluation import _neighbour_scores, _radii
 from search import splits
@@ -52,7 +52,7 @@ def play(kind, gamma, seed, steps, device='cpu'):
     train, _ = splits(set_, device)
     data = ImageBatches(sized(train.images, pixels), train.labels, train.classes, train.name, batch, device, seed)
     set_seed(seed)
-    G, D = dcgan(data.shape, d_norm='none', classes=len(data.classes))
+    G, D = networks_then('dcgan', data.shape, d_norm='none', classes=len(data.classes))
     penalty = dict(penalty='r1', penalty_every=4, gamma=gamma) if gamma else {}
     t = GANTrainer(G, D, **penalty, lr=2e-3, seed=seed, device=device, precision='fp32',
                    cbs=[EMA(.99), LinearDecay(.4), Quiet()])

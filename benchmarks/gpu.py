@@ -10,9 +10,8 @@ import argparse, shutil, time
 from pathlib import Path
 
 import torch
-from common import cpu_name, root, save
+from common import cpu_name, networks_then, root, save
 from gan_course.all import *
-from gan_course.core import builders
 from PIL import Image
 from time_to_quality import Quiet
 
@@ -40,7 +39,7 @@ def trained(arch, minutes, keep, device, seed=0):
         return dict(distance=d)
 
     set_seed(seed)
-    G, D = builders[arch](train.shape, classes=10, **o['networks'])
+    G, D = networks_then(arch, train.shape, classes=10, **o['networks'])
     score = Score(measure, every=o['every'], n=10000)
     t = GANTrainer(G, D, **o['game'], device=device, seed=seed, cbs=[EMA(.999), LinearDecay(.5), score, Quiet()])
     t.notes['processor'] = torch.cuda.get_device_name() if device == 'cuda' else cpu_name()

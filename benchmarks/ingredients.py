@@ -15,7 +15,7 @@ os.environ['TORCHINDUCTOR_FORCE_DISABLE_CACHES'] = '1'      # torch.compile star
 
 import torch
 import torch.nn.functional as F
-from common import recipe, save
+from common import networks_then, recipe, save
 from gan_course.all import *
 from time_to_quality import Judge, Quiet, tutorial_loader
 from torch import nn
@@ -95,7 +95,7 @@ def run(judge, seed, seconds, lr=recipe['lr'], d_lr=None, betas=(0., .99), ema=r
     name, shape = judge.train.name, judge.train.shape
     data = tutorial_loader(name, shape[-1], batch_size) if loader else image_data(name, batch_size, device='cpu', seed=seed)
     if mirror: data = Flipped(data, seed)
-    G, D = dcgan(shape, **networks)
+    G, D = networks_then('dcgan', shape, **networks)
     if change: G = change(G)
     if shifts: D = Shifted(D)
     cbs = [Quiet(), *([] if ema is None else [EMA(ema)]), *([LinearDecay(decay_start)] if schedule else []),

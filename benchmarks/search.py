@@ -19,9 +19,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import results, run_all, save
+from common import networks_then, results, run_all, save
 from gan_course.all import *
-from gan_course.core import builders
 from gan_course.evaluation import _fit_classifier, _neighbour_scores, _radii
 from rulers import shifted
 from time_to_quality import Quiet
@@ -191,7 +190,7 @@ def trainer_for(o, data, seed, device):
     k = int(k or 0) or (len(data.classes) if told == 'label' else 0)
     if told in ('groups', 'self'): data.labels = find_groups(data.images, k).to(data.device)
     set_seed(seed)
-    G, D = builders[o['arch']](data.shape, **({**o['networks'], 'classes': k}))
+    G, D = networks_then(o['arch'], data.shape, **({**o['networks'], 'classes': k}))
     if k and {'loud', 'soft'} & {*tricks}:
         with torch.no_grad(): G.embed.weight.mul_(3. if 'loud' in tricks else 1/3)
     if 'spread' in tricks: D = with_spread(D)

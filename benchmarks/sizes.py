@@ -11,9 +11,8 @@ usage: python benchmarks/sizes.py [--sizes 64 128 256] [--archs dcgan resnet r3g
 import argparse, json, resource, statistics, subprocess, sys, time
 
 import torch
-from common import save
+from common import networks_then, save
 from gan_course.all import *
-from gan_course.core import builders
 
 games = {'dcgan': {}, 'resnet': dict(loss='hinge'), 'r3gan': dict(loss='relativistic', penalty='r1r2')}
 
@@ -45,7 +44,7 @@ def weights(net): return sum(p.numel() for p in net.parameters())
 def one(arch, size, batch_size, steps, device):
     "Measure one configuration in this process."
     set_seed(0)
-    G, D = builders[arch]((3, size, size))
+    G, D = networks_then(arch, (3, size, size))
     data, clock = [torch.rand(batch_size, 3, size, size)*2 - 1], Clock()
     t = GANTrainer(G, D, **games[arch], device=device, cbs=[EMA(.99), Quiet(), clock])
     start = peak_gb()

@@ -14,7 +14,7 @@ import argparse
 from functools import cache, partial
 
 import torch
-from common import device_name, run_all, save
+from common import device_name, networks_then, run_all, save
 from gan_course.all import *
 from search import splits
 from time_to_quality import Quiet
@@ -58,7 +58,7 @@ class Count(Callback):
 def train(loss, penalty, gamma, d_width, seed, steps, device='cpu'):
     set_seed(seed)
     count = Count({round(steps*f) for f in (.5, .75, 1)}, 'cuda' if torch.cuda.is_available() else 'cpu')
-    G, D = dcgan(Stacked.shape, d_norm='none', width=WIDTH, d_width=d_width)
+    G, D = networks_then('dcgan', Stacked.shape, d_norm='none', width=WIDTH, d_width=d_width)
     t = GANTrainer(G, D, loss=loss, penalty=penalty, gamma=gamma, lr=RATE, seed=seed, device=device, precision='fp32',
                    cbs=[EMA(.99), LinearDecay(.4), count, Quiet()])
     try: t.fit(Stacked(splits('mnist', device)[0].images, BATCH, seed), steps=steps)

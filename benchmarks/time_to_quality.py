@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 import torchvision
 import torchvision.transforms as T
-from common import recipe, save
+from common import networks_then, recipe, save
 from gan_course.all import *
 from gan_course.data import data_dirs
 from torch import nn
@@ -54,7 +54,7 @@ class Judge:
 def ours(judge, seed, seconds):
     set_seed(seed)
     data = image_data(judge.train.name, recipe['batch_size'], device='cpu', seed=seed)
-    t = GANTrainer(*dcgan(data.shape), lr=recipe['lr'], seed=seed, device='cpu',
+    t = GANTrainer(*networks_then('dcgan', data.shape), lr=recipe['lr'], seed=seed, device='cpu',
                    cbs=[EMA(recipe['ema']), LinearDecay(recipe['decay_start']), Quiet()])
     t.fit(data, minutes=seconds/60)
     return judge.row(t.generator, t.z_dim, seconds, t.step)
@@ -118,7 +118,7 @@ if __name__ == '__main__':
         for seed in a.seeds:
             for seconds in OURS: runs['ours'].append(dict(seed=seed, **ours(judge, seed, seconds)))
             set_seed(seed)
-            runs['plain'] += [dict(seed=seed, **r) for r in plain(judge, seed, PLAIN, *dcgan(judge.train.shape), 64, judge.train.shape[-1])]
+            runs['plain'] += [dict(seed=seed, **r) for r in plain(judge, seed, PLAIN, *networks_then('dcgan', judge.train.shape), 64, judge.train.shape[-1])]
             set_seed(seed)
             tutorial = plain(judge, seed, TUTORIAL, *tutorial_networks(judge.train.shape[0]), 100, 32)
             runs['tutorial'] += [dict(seed=seed, **r) for r in tutorial]

@@ -134,15 +134,19 @@ def dcgan(
     d_width:int=16,      # channels of D's first layer
     d_norm:str='batch',  # in D; for gradient penalties: 'none', 'layer', 'spectral'
     classes:int=0,       # of a conditional pair, called with labels: G(z, y), D(x, y)
-    up:str=None          # doublings: 'transposed', or 'smooth' (default from 64 pixels)
+    up:str='auto'        # doublings: 'transposed', 'smooth'; 'auto': smooth for colours
+                         # and from 64 pixels up
 ) -> tuple:              # (G, D)
     "A pair of DCGAN networks, sized for two CPU cores. Radford et al. 2015."
     _check('dcgan', shape, classes, z_dim=z_dim, width=width, d_width=d_width)
     channels, _, size = shape
+    # None is the rule of older records
     if up is None: up = 'smooth' if size >= 64 else 'transposed'
-    pick(up, ['transposed', 'smooth'], 'way to double the side')
-    return (Generator(channels, size, z_dim, width, classes, up),
-            Discriminator(channels, size, d_width, d_norm, classes))
+    pick(up, ['auto', 'transposed', 'smooth'], 'way to double the side')
+    if up == 'auto': up = 'smooth' if size >= 64 or channels > 2 else 'transposed'
+    G = Generator(channels, size, z_dim, width, classes, up)
+    G.settled = {'up': up}                # what its record says
+    return G, Discriminator(channels, size, d_width, d_norm, classes)
 dcgan.before = {'up': 'transposed'}       # of a config that was written before the option
 
 # %% ../nbs/2_practice/05_networks.ipynb #0b1f802b
