@@ -8,7 +8,8 @@ turns. `mixed`: smooth doublings and a shuffle at the end, and the other way rou
 
 The first 60 samples of seed 0 become nbs/images/doublings_UP.webp, for CIFAR-10.
 
-usage: python benchmarks/doublings.py [--sets cifar10 mnist fashion_mnist digits emoji] [--seeds 0 1] [--mixed] [--processes 2] [--keep FILE]
+usage: python benchmarks/doublings.py [--sets cifar10 mnist fashion_mnist digits emoji] [--seeds 0 1] [--mixed] [--processes 2]
+       [--keep FILE]
 """
 import argparse, json, statistics, time
 from functools import cache

@@ -118,7 +118,8 @@ if __name__ == '__main__':
         for seed in a.seeds:
             for seconds in OURS: runs['ours'].append(dict(seed=seed, **ours(judge, seed, seconds)))
             set_seed(seed)
-            runs['plain'] += [dict(seed=seed, **r) for r in plain(judge, seed, PLAIN, *networks_then('dcgan', judge.train.shape), 64, judge.train.shape[-1])]
+            networks = networks_then('dcgan', judge.train.shape)
+            runs['plain'] += [dict(seed=seed, **r) for r in plain(judge, seed, PLAIN, *networks, 64, judge.train.shape[-1])]
             set_seed(seed)
             tutorial = plain(judge, seed, TUTORIAL, *tutorial_networks(judge.train.shape[0]), 100, 32)
             runs['tutorial'] += [dict(seed=seed, **r) for r in tutorial]
