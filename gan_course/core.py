@@ -243,7 +243,8 @@ def register(
         def builder(shape, shares=None, **options): # shares: how often G draws each class when none is asked for (default: in turn)
             bound = inspect.signature(f).bind(shape, **options); bound.apply_defaults()
             G, D = f(shape, **options)
-            G.config = D.config = {'arch': name, **bound.arguments, **getattr(G, 'settled', {}), 'shape': list(shape)}
+            decided = {k: v for k, v in getattr(G, 'settled', {}).items() if k in bound.arguments}    # not what an inner builder decided
+            G.config = D.config = {'arch': name, **bound.arguments, **decided, 'shape': list(shape)}
             if shares is not None: G.shares = G.config['shares'] = [check_number(s, 'share of a class', 0, 1) for s in shares]
             return G, D
         builder.before = {}
